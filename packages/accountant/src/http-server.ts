@@ -1,0 +1,117 @@
+/**
+ * The accountant over HTTP. Bodies of the payment calls are CBOR, since they are hashed and signed; what people read is JSON.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  type Crypto,
+  capacityStatementContent,
+  consumerStandingSchema,
+  type Domain,
+  decodeMessage,
+  encodeMessage,
+  exchangeReplySchema,
+  maxBatchBytes,
+  openRequest,
+  providerStandingSchema,
+  revealSchema,
+  signedContent,
+} from '@myst/protocol'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { ExchangeService } from './exchange-service.ts'
+
+export interface AccountantStatus {
+  readonly accountant: Address
+  readonly chainId: string
+  readonly feeRate: number
+  readonly credited: string
+  readonly fees: string
+  readonly batches: number
+  readonly promises: number
+  readonly freeFunds: string
+  readonly running: boolean
+}
+
+export interface HttpDeps {
+  readonly crypto: Crypto
+  readonly service: ExchangeService
+  readonly domain: Domain
+  readonly now: () => number
+  readonly status: () => Promise<AccountantStatus>
+}
+
+const cbor = 'application/cbor'
+/** A batch, its signature, and the frame around them. */
+const maxBodyBytes = maxBatchBytes + 1024
+const batchSchema = signedContent(maxBatchBytes)
+const statementSchema = signedContent(capacityStatementContent.maxBytes)
+const noBody = new Uint8Array()
+
+export function createHttpServer({ crypto, service, domain, now, status }: HttpDeps): FastifyInstance {
+  const server = Fastify({ bodyLimit: maxBodyBytes })
+  server.addContentTypeParser(cbor, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
+    const statusCode = error.statusCode ?? 500
+    const code = statusCode < 500 ? 'request-malformed' : 'internal'
+    return reply.code(statusCode).send({ code, message: statusCode < 500 ? error.message : 'see the log', facts: {} })
+  })
+
+  /** Who signed this request; undefined after the refusal was sent. */
+  function signerOf(request: FastifyRequest, reply: FastifyReply): Address | undefined {
+    const body = request.body instanceof Uint8Array ? new Uint8Array(request.body) : noBody
+    const asked = { method: request.method, path: request.url, body }
+    const opened = openRequest(crypto, domain, request.headers.authorization, asked, now())
+    if (opened.ok) return opened.value
+    reply.code(401).send({ code: opened.refusal.code, message: 'The request is not signed as it must be.', facts: {} })
+    return undefined
+  }
+
+  const send = (reply: FastifyReply, encoded: Uint8Array) => reply.type(cbor).send(Buffer.from(encoded))
+
+  server.post('/v1/exchange', async (request, reply) => {
+    const signed = decodeMessage(batchSchema, bodyOf(request), maxBodyBytes)
+    if (!signed.ok) return reply.code(400).send(malformed)
+    return send(reply, encodeMessage(exchangeReplySchema, await service.exchange(signed.value)))
+  })
+
+  server.post('/v1/reveal', async (request, reply) => {
+    const provider = signerOf(request, reply)
+    if (provider === undefined) return reply
+    const reveal = decodeMessage(revealSchema, bodyOf(request))
+    if (!reveal.ok) return reply.code(400).send(malformed)
+    return { revealed: await service.reveal(provider, reveal.value.preimage) }
+  })
+
+  server.get('/v1/providers/me', async (request, reply) => {
+    const provider = signerOf(request, reply)
+    if (provider === undefined) return reply
+    return send(reply, encodeMessage(providerStandingSchema, service.providerStanding(provider)))
+  })
+
+  server.get('/v1/consumers/me', async (request, reply) => {
+    const consumer = signerOf(request, reply)
+    if (consumer === undefined) return reply
+    return send(reply, encodeMessage(consumerStandingSchema, await service.consumerStanding(consumer)))
+  })
+
+  server.post('/v1/capacity-statement', async (request, reply) => {
+    const consumer = signerOf(request, reply)
+    if (consumer === undefined) return reply
+    return send(reply, encodeMessage(statementSchema, await service.stateCapacity(consumer)))
+  })
+
+  server.get('/v1/status', status)
+  server.get('/healthz', async (_request, reply) => {
+    const { running } = await status()
+    return reply.code(running ? 200 : 503).send({ running })
+  })
+  return server
+}
+
+const malformed = { code: 'request-malformed', message: 'The body is not what this call takes.', facts: {} }
+
+function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? new Uint8Array(request.body) : noBody
+}

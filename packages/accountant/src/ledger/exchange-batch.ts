@@ -1,0 +1,178 @@
+/**
+ * One batch against the ledger: whole-batch checks, then each item against the state after the one before.
+ *
+ * A pure step: it reads and writes a draft and signs through `rules`; what it refuses as a whole leaves the draft untouched.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  accept,
+  type Batch,
+  type BatchAnswer,
+  type BatchRefusal,
+  type Bytes32,
+  type Crypto,
+  feeOf,
+  hashlockOf,
+  type ItemRefusalCode,
+  type ItemVerdict,
+  itemRefusals,
+  refuse,
+  type SignedContent,
+  type SignedPromise,
+  type Verdict,
+} from '@myst/protocol'
+import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
+import { agreementKeyOf, type LedgerDraft, noTotals, type ProviderAccount, totalsKey } from './records.ts'
+import { revealPreimage } from './reveal-preimage.ts'
+
+/** What the caller found out about one item before the ledger sees it. */
+export interface ItemFacts {
+  /** The channel of (item's consumer, this accountant), computed. */
+  readonly channel: Address
+  /** Who signed the promise in that channel's domain; undefined for nobody. */
+  readonly signer: Address | undefined
+  /** The largest amount the channel can promise, from the chain. */
+  readonly capacity: bigint
+  /** An exit is open: for less than half its delay, or longer. */
+  readonly exit: 'none' | 'early' | 'late'
+}
+
+export interface ExchangeCommand {
+  readonly batch: Batch
+  /** keccak256 of the batch's bytes as they came. */
+  readonly digest: Bytes32
+  /** One for each item. */
+  readonly facts: readonly ItemFacts[]
+}
+
+export interface LedgerRules {
+  readonly crypto: Crypto
+  readonly feeRate: number
+  /** A smaller step than this is not worth a signature check. */
+  readonly minDelta: bigint
+  /** The operator's signatures: deterministic, so that the step stays a function of its arguments. */
+  signPromise(provider: Address, amount: bigint, hashlock: Bytes32): Uint8Array
+  signAnswer(answer: BatchAnswer): SignedContent
+}
+
+export type ExchangeResult =
+  | { readonly kind: 'answered' | 'already-answered'; readonly answer: SignedContent }
+  | { readonly kind: 'refused'; readonly refusal: BatchRefusal; readonly newest?: ProviderAccount['promise'] }
+
+export function exchangeBatch(draft: LedgerDraft, rules: LedgerRules, command: ExchangeCommand): ExchangeResult {
+  const { batch, digest } = command
+  const provider = draft.get('providers', batch.provider)
+  if (provider !== undefined && batch.epoch === provider.promise.epoch) {
+    return { kind: digest === provider.digest ? 'answered' : 'already-answered', answer: provider.answer }
+  }
+  const checked = checkBatch(rules.crypto, batch, provider)
+  if (!checked.ok) {
+    const newest = provider?.promise
+    return { kind: 'refused', refusal: checked.refusal, ...(newest === undefined ? {} : { newest }) }
+  }
+  if (batch.lastPreimage !== undefined) revealPreimage(draft, rules.crypto, batch.provider, batch.lastPreimage)
+  const verdicts = batch.items.map((item, index) => {
+    return exchangeItem(draft, rules, batch, item, command.facts[index] as ItemFacts)
+  })
+  return { kind: 'answered', answer: answerBatch(draft, rules, command, verdicts) }
+}
+
+function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | undefined): Verdict<BatchRefusal> {
+  if (/^0x0+$/.test(batch.hashlock)) return refuse({ code: 'batch-zero-lock' })
+  if (provider !== undefined && batch.epoch < provider.promise.epoch) {
+    return refuse({ code: 'batch-epoch-behind', newestEpoch: provider.promise.epoch })
+  }
+  const amount = provider?.promise.amount ?? 0n
+  if (batch.previousAmount !== amount) return refuse({ code: 'batch-previous-amount', amount })
+  const shown = batch.lastPreimage === undefined ? undefined : hashlockOf(crypto, batch.lastPreimage)
+  // One unrevealed batch at a time: the next is taken only with the preimage of the last.
+  const wanted = provider?.unrevealed?.hashlock ?? shown
+  if (shown !== wanted || (shown !== undefined && shown !== provider?.promise.hashlock)) {
+    return refuse({ code: 'batch-wrong-preimage' })
+  }
+  return accept(undefined)
+}
+
+function exchangeItem(
+  draft: LedgerDraft,
+  rules: LedgerRules,
+  batch: Batch,
+  item: SignedPromise,
+  facts: ItemFacts,
+): ItemVerdict {
+  const { agreement, hashlock } = item.promise
+  const code = checkItem(draft, rules, batch, item, facts)
+  // Until its signature is good, nobody learns from a refusal what a stranger's channel has promised.
+  if (code !== undefined) return refusedItem(facts.signer === item.consumer ? code : 'promise-wrong-signer')
+  const key = agreementKeyOf(facts.channel, batch.provider, agreement.id)
+  const delta = agreement.total - (draft.get('agreements', key)?.total ?? 0n)
+  const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
+  const credited = creditItem(account, item, delta)
+  if (credited === undefined) {
+    return refusedItem(item.promise.amount < highestAmount(account) ? 'promise-amount-behind' : 'promise-breaks-prefix')
+  }
+  const known = draft.get('locks', hashlock)
+  draft.put('channels', facts.channel, known === undefined ? credited : revealItems(credited, hashlock, known.preimage))
+  draft.put('agreements', key, { total: agreement.total })
+  return { delta }
+}
+
+/** In the order of `itemRefusals`, cheapest first; the prefix condition follows in `exchangeItem`. */
+function checkItem(
+  draft: LedgerDraft,
+  rules: LedgerRules,
+  batch: Batch,
+  { consumer, promise }: SignedPromise,
+  facts: ItemFacts,
+): ItemRefusalCode | undefined {
+  const { agreement, amount, hashlock } = promise
+  if (agreement.total > amount) return 'promise-shape'
+  if (agreement.provider !== batch.provider) return 'promise-wrong-provider'
+  if (hashlock !== batch.hashlock && draft.get('locks', hashlock)?.provider !== batch.provider) {
+    return 'promise-wrong-lock'
+  }
+  if (facts.exit === 'late') return 'promise-channel-closing'
+  const before = draft.get('agreements', agreementKeyOf(facts.channel, batch.provider, agreement.id))?.total ?? 0n
+  if (agreement.total < before + rules.minDelta) return 'promise-total-not-increasing'
+  if (amount > facts.capacity) return 'promise-over-capacity'
+  return facts.signer === consumer ? undefined : 'promise-wrong-signer'
+}
+
+const refusedItem = (code: ItemRefusalCode): ItemVerdict => ({ code, delta: 0n, final: itemRefusals[code].final })
+
+function answerBatch(
+  draft: LedgerDraft,
+  rules: LedgerRules,
+  { batch, digest, facts }: ExchangeCommand,
+  verdicts: readonly ItemVerdict[],
+): SignedContent {
+  const { provider, epoch, hashlock } = batch
+  const sum = verdicts.reduce((total, { delta }) => total + delta, 0n)
+  const fee = feeOf(sum, rules.feeRate)
+  const amount = batch.previousAmount + sum - fee
+  const promise = { provider, amount, hashlock, epoch, signature: rules.signPromise(provider, amount, hashlock) }
+  const answer = rules.signAnswer({
+    provider,
+    epoch,
+    digest,
+    feeRate: rules.feeRate,
+    credited: sum - fee,
+    fee,
+    promise,
+    verdicts,
+  })
+  const accepted = facts.filter((_, index) => verdicts[index]?.code === undefined)
+  const channels = [...new Set(accepted.map(({ channel }) => channel))]
+  draft.put('providers', provider, { promise, digest, answer, unrevealed: { hashlock, channels } })
+  const totals = draft.get('totals', totalsKey) ?? noTotals
+  draft.put('totals', totalsKey, {
+    batches: totals.batches + 1,
+    promises: totals.promises + accepted.length,
+    credited: totals.credited + sum - fee,
+    fees: totals.fees + fee,
+  })
+  return answer
+}

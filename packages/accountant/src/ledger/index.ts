@@ -1,0 +1,5 @@
+export * from './channel-account.ts'
+export * from './exchange-batch.ts'
+export * from './ledger.ts'
+export * from './records.ts'
+export * from './reveal-preimage.ts'

@@ -1,0 +1,77 @@
+/**
+ * Follows the events of a contract at a confirmation depth: each block range once, in order, resumable.
+ *
+ * @module
+ */
+
+import { type Address, Fault } from '@myst/protocol'
+import type { Abi, ContractEventName, Log } from 'viem'
+import { type ChainClient, reach } from './chain-client.ts'
+
+export interface FollowOptions<A extends Abi, N extends ContractEventName<A>> {
+  readonly address: Address
+  readonly abi: A
+  readonly event: N
+  readonly depth: number
+  readonly fromBlock: bigint
+  readonly pollingMs: number
+  /** Called with each range's events, also when there are none: `nextBlock` is where to resume. */
+  onEvents(events: readonly Log<bigint, number, false, undefined, true, A, N>[], nextBlock: bigint): Promise<void>
+  onFault?(fault: Fault): void
+}
+
+/** More blocks at once than this, and public RPC endpoints refuse the query. */
+const maxRange = 2_000n
+
+/** Polls until closed; a chain that is away is waited for. */
+export function followEvents<const A extends Abi, N extends ContractEventName<A>>(
+  client: ChainClient,
+  options: FollowOptions<A, N>,
+): { close(): Promise<void> } {
+  let next = options.fromBlock
+  let closing = false
+  let wake: () => void = () => {}
+
+  async function poll(): Promise<void> {
+    const { rpc, rpcUrl } = client
+    const head = await reach(rpcUrl, () => rpc.getBlockNumber())
+    const last = head - BigInt(options.depth - 1)
+    while (!closing && next <= last) {
+      const toBlock = next + maxRange - 1n < last ? next + maxRange - 1n : last
+      const events = await reach(rpcUrl, () =>
+        rpc.getContractEvents({
+          address: options.address,
+          abi: options.abi,
+          eventName: options.event,
+          fromBlock: next,
+          toBlock,
+          strict: true,
+        } as never),
+      )
+      await options.onEvents(events as never, toBlock + 1n)
+      next = toBlock + 1n
+    }
+  }
+
+  const running = (async () => {
+    while (!closing) {
+      try {
+        await poll()
+      } catch (cause) {
+        if (!(cause instanceof Fault)) throw cause
+        options.onFault?.(cause)
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        setTimeout(resolve, options.pollingMs).unref()
+      })
+    }
+  })()
+  return {
+    async close() {
+      closing = true
+      wake()
+      await running
+    },
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * Reading, watching and writing the chain. What a figure means for a limit is the business of who asks.
+ *
+ * @example
+ * const client = await connectChain({ rpcUrl: 'http://127.0.0.1:8545', chainId: 31337n })
+ * const { balance, settled } = await readChannel(client, { token, channel, depth: 12 })
+ *
+ * @module
+ */
+
+export * from './chain-client.ts'
+export * from './channel-state.ts'
+export * from './deployment.ts'
+export * from './event-follower.ts'
+export * from './sender.ts'

@@ -1,0 +1,101 @@
+/**
+ * Sends transactions from one key: simulated first, nonces in order, waited for.
+ *
+ * @module
+ */
+
+import { type Address, Fault, type Hex, toHex } from '@myst/protocol'
+import {
+  type Abi,
+  BaseError,
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  ContractFunctionRevertedError,
+  createWalletClient,
+  http,
+  type TransactionReceipt,
+} from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+import { type ChainClient, reach } from './chain-client.ts'
+
+export interface Call<
+  A extends Abi = Abi,
+  N extends ContractFunctionName<A, 'nonpayable' | 'payable'> = ContractFunctionName<A, 'nonpayable' | 'payable'>,
+> {
+  readonly to: Address
+  readonly abi: A
+  readonly name: N
+  readonly args: ContractFunctionArgs<A, 'nonpayable' | 'payable', N>
+}
+
+export interface Sender {
+  readonly address: Address
+  /**
+   * Simulates, sends, and waits until it is mined.
+   *
+   * @throws Fault `transaction-refused` where the simulation reverts (nothing was sent; `error` names the contract's
+   * error), `transaction-reverted` where it reverted when mined, `chain-unreachable`.
+   */
+  send<const A extends Abi, N extends ContractFunctionName<A, 'nonpayable' | 'payable'>>(
+    call: Call<A, N>,
+  ): Promise<TransactionReceipt>
+  deploy(abi: Abi, bytecode: Hex, args: readonly unknown[]): Promise<Address>
+}
+
+/** How long a mined receipt is waited for; a stuck transaction is a fault, not a hang. */
+const receiptTimeoutMs = 60_000
+
+export function createSender(client: ChainClient, privateKey: Uint8Array): Sender {
+  const account = privateKeyToAccount(toHex(privateKey))
+  const wallet = createWalletClient({ account, transport: http(client.rpcUrl) })
+  const { rpc, rpcUrl } = client
+  let turn: Promise<unknown> = Promise.resolve()
+
+  /** One at a time from simulation to broadcast, so that each sees the nonce and the effects of the one before. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = turn.then(work)
+    turn = done.catch(() => {})
+    return done
+  }
+
+  async function receiptOf(hash: Hex): Promise<TransactionReceipt> {
+    const receipt = await reach(rpcUrl, () => rpc.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs }))
+    if (receipt.status !== 'success') throw new Fault('transaction-reverted', { hash })
+    return receipt
+  }
+
+  return {
+    address: account.address.toLowerCase() as Address,
+    async send(call) {
+      const hash = await inTurn(async () => {
+        const request = await simulate(client, account, call as unknown as Call)
+        return reach(rpcUrl, () => wallet.writeContract({ ...request, chain: null } as never))
+      })
+      return receiptOf(hash)
+    },
+    async deploy(abi, bytecode, args) {
+      const hash = await inTurn(() =>
+        reach(rpcUrl, () => wallet.deployContract({ abi, bytecode, args, chain: null } as never)),
+      )
+      const { contractAddress } = await receiptOf(hash)
+      if (contractAddress == null) throw new Fault('deployment-failed', { hash })
+      return contractAddress.toLowerCase() as Address
+    },
+  }
+}
+
+async function simulate(client: ChainClient, account: ReturnType<typeof privateKeyToAccount>, call: Call) {
+  try {
+    const { to: address, abi, name: functionName, args } = call
+    const { request } = await client.rpc.simulateContract({ account, address, abi, functionName, args } as never)
+    return request as object
+  } catch (cause) {
+    const reverted =
+      cause instanceof BaseError ? cause.walk((inner) => inner instanceof ContractFunctionRevertedError) : null
+    if (!(reverted instanceof ContractFunctionRevertedError)) {
+      throw new Fault('chain-unreachable', { rpcUrl: client.rpcUrl }, { cause })
+    }
+    const error = reverted.data?.errorName ?? reverted.reason ?? reverted.signature ?? 'unknown'
+    throw new Fault('transaction-refused', { function: call.name, error }, { cause })
+  }
+}

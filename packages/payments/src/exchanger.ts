@@ -1,0 +1,228 @@
+/**
+ * Exchanger: trades the promises of all consumers of one accountant for one promise of the accountant.
+ *
+ * One batch is in flight at a time. It is durable before it is sent, repeated unchanged until it is answered, and its
+ * preimage is shown only after the answer was verified and is durable: with the next batch, or on chain.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  accept,
+  assert,
+  type Batch,
+  type BatchAnswer,
+  type Bytes32,
+  feeOf,
+  type ItemVerdict,
+  maxOf,
+  refuse,
+  type SignedAccountantPromise,
+  type SignedPromise,
+  type Verdict,
+} from '@myst/protocol'
+
+export interface ExchangerState {
+  /** The open epoch: its lock goes into new invoices. Never used twice, see `firstEpoch`. */
+  readonly epoch: bigint
+  /** Newest promise of each agreement that is not yet credited, by `agreementKey`, oldest first. */
+  readonly pending: ReadonlyMap<string, PendingPromise>
+  /** What each agreement was credited so far. */
+  readonly credited: ReadonlyMap<string, bigint>
+  /** Sent and not answered; its bytes never change. */
+  readonly inFlight?: InFlightBatch
+  /** The accountant's newest promise to us, verified. Its preimage may be shown. */
+  readonly newest?: SignedAccountantPromise
+  /** Sums over all answered batches. */
+  readonly creditedSum: bigint
+  readonly feeSum: bigint
+}
+
+export interface PendingPromise {
+  readonly signed: SignedPromise
+  readonly sinceMs: number
+  /** Reason enough to exchange now. */
+  readonly urgent: boolean
+}
+
+export interface InFlightBatch {
+  readonly batch: Batch
+  /** `agreementKey` of each item. */
+  readonly keys: readonly string[]
+}
+
+export interface ExchangerPolicy {
+  /** Uncredited over all consumers that makes a batch due. */
+  readonly dueSum: bigint
+  /** Age of the oldest pending promise that makes a batch due. */
+  readonly maxAgeMs: number
+  readonly maxItems: number
+}
+
+export type AnswerRefusal =
+  | { readonly code: 'answer-wrong-batch'; readonly epoch: bigint }
+  | { readonly code: 'answer-wrong-lock'; readonly hashlock: Bytes32 }
+  | { readonly code: 'answer-verdict-count'; readonly verdicts: number }
+  | { readonly code: 'answer-wrong-delta'; readonly item: number }
+  | { readonly code: 'answer-fee-too-high'; readonly feeRate: number; readonly limit: number }
+  | { readonly code: 'answer-wrong-amount'; readonly amount: bigint; readonly expected: bigint }
+
+/** What a verified answer says of one agreement. */
+export interface ItemOutcome {
+  readonly key: string
+  readonly signed: SignedPromise
+  readonly verdict: ItemVerdict
+}
+
+export function createExchanger(epoch: bigint): ExchangerState {
+  return { epoch, pending: new Map(), credited: new Map(), creditedSum: 0n, feeSum: 0n }
+}
+
+/** Takes a promise that the invoicer accepted; it replaces the agreement's older one. */
+export function addPromise(
+  state: ExchangerState,
+  key: string,
+  signed: SignedPromise,
+  nowMs: number,
+  urgent: boolean,
+): ExchangerState {
+  const { total } = signed.promise.agreement
+  const older = state.pending.get(key)
+  if (older !== undefined && older.signed.promise.agreement.total >= total) return state
+  if ((state.credited.get(key) ?? 0n) >= total) return state
+  const pending = new Map(state.pending)
+  pending.set(key, {
+    signed,
+    sinceMs: older?.sinceMs ?? nowMs,
+    urgent: urgent || (older?.urgent ?? false),
+  })
+  return { ...state, pending }
+}
+
+/** All that was promised to us here and is not yet credited, the batch in flight included. */
+export function uncredited(state: ExchangerState): bigint {
+  const newest = new Map<string, bigint>()
+  for (const [index, key] of (state.inFlight?.keys ?? []).entries()) {
+    newest.set(key, state.inFlight?.batch.items[index]?.promise.agreement.total ?? 0n)
+  }
+  for (const [key, { signed }] of state.pending) newest.set(key, signed.promise.agreement.total)
+  let sum = 0n
+  for (const [key, total] of newest) sum += total - (state.credited.get(key) ?? 0n)
+  return sum
+}
+
+/** True when a batch should go now. */
+export function isBatchDue(state: ExchangerState, nowMs: number, policy: ExchangerPolicy): boolean {
+  if (state.inFlight !== undefined || state.pending.size === 0) return false
+  let sum = 0n
+  for (const [key, { signed, sinceMs, urgent }] of state.pending) {
+    if (urgent || nowMs - sinceMs >= policy.maxAgeMs) return true
+    sum += signed.promise.agreement.total - (state.credited.get(key) ?? 0n)
+  }
+  return sum >= policy.dueSum
+}
+
+/**
+ * Closes the open epoch with a batch of what is pending, and opens the next.
+ *
+ * The caller makes the new state durable before the batch is sent and before the new epoch's lock is used.
+ */
+export function closeBatch(
+  state: ExchangerState,
+  own: {
+    readonly provider: Address
+    readonly lockOf: (epoch: bigint) => Bytes32
+    readonly preimageOf: (epoch: bigint) => Uint8Array
+  },
+  policy: ExchangerPolicy,
+): ExchangerState {
+  assert(state.inFlight === undefined, 'one batch in flight')
+  const chosen = [...state.pending].slice(0, policy.maxItems)
+  const pending = new Map(state.pending)
+  for (const [key] of chosen) pending.delete(key)
+  const batch: Batch = {
+    provider: own.provider,
+    epoch: state.epoch,
+    hashlock: own.lockOf(state.epoch),
+    previousAmount: state.newest?.amount ?? 0n,
+    ...(state.newest === undefined ? {} : { lastPreimage: own.preimageOf(state.newest.epoch) }),
+    items: chosen.map(([, { signed }]) => signed),
+  }
+  return { ...state, epoch: state.epoch + 1n, pending, inFlight: { batch, keys: chosen.map(([key]) => key) } }
+}
+
+/**
+ * Takes the answer to the batch in flight, whose signatures and digest the caller has verified (P8).
+ *
+ * Checks that it credits what its verdicts say, at no more than `feeLimit`; a bad answer changes nothing, and its
+ * preimage stays secret. The caller makes the new state durable before any preimage of this epoch is shown.
+ */
+export function takeAnswer(
+  state: ExchangerState,
+  answer: BatchAnswer,
+  feeLimit: number,
+): Verdict<AnswerRefusal, { readonly state: ExchangerState; readonly outcomes: readonly ItemOutcome[] }> {
+  const { inFlight } = state
+  if (inFlight === undefined || inFlight.batch.epoch !== answer.epoch) {
+    return refuse({ code: 'answer-wrong-batch', epoch: answer.epoch })
+  }
+  const { batch, keys } = inFlight
+  if (answer.promise.hashlock !== batch.hashlock || answer.promise.epoch !== batch.epoch) {
+    return refuse({ code: 'answer-wrong-lock', hashlock: answer.promise.hashlock })
+  }
+  if (answer.verdicts.length !== batch.items.length) {
+    return refuse({ code: 'answer-verdict-count', verdicts: answer.verdicts.length })
+  }
+  const outcomes = batch.items.map((signed, item): ItemOutcome => {
+    return { key: keys[item] as string, signed, verdict: answer.verdicts[item] as ItemVerdict }
+  })
+  const wrong = outcomes.findIndex((outcome) => outcome.verdict.delta !== expectedDelta(state, outcome))
+  if (wrong >= 0) return refuse({ code: 'answer-wrong-delta', item: wrong })
+  if (answer.feeRate > feeLimit) {
+    return refuse({ code: 'answer-fee-too-high', feeRate: answer.feeRate, limit: feeLimit })
+  }
+  const sum = outcomes.reduce((total, { verdict }) => total + verdict.delta, 0n)
+  const fee = feeOf(sum, answer.feeRate)
+  const expected = batch.previousAmount + sum - fee
+  if (answer.promise.amount !== expected || answer.credited !== sum - fee || answer.fee !== fee) {
+    return refuse({ code: 'answer-wrong-amount', amount: answer.promise.amount, expected })
+  }
+  return accept({ state: settleOutcomes(state, answer, outcomes), outcomes })
+}
+
+/** Adopts the accountant's newest promise (verified by the caller) where it is ahead of ours; the batch is built anew. */
+export function adoptNewest(state: ExchangerState, newest: SignedAccountantPromise): ExchangerState {
+  if (newest.amount < (state.newest?.amount ?? 0n)) return state
+  const { inFlight, ...rest } = state
+  const pending = new Map(rest.pending)
+  for (const [index, key] of (inFlight?.keys ?? []).entries()) {
+    const signed = inFlight?.batch.items[index]
+    if (signed !== undefined && !pending.has(key)) pending.set(key, { signed, sinceMs: 0, urgent: true })
+  }
+  return { ...rest, pending, epoch: maxOf(state.epoch, newest.epoch + 1n), newest }
+}
+
+/** The accountant can't credit more than the step from what it credited before; nothing for a refused item. */
+function expectedDelta(state: ExchangerState, { key, signed, verdict }: ItemOutcome): bigint {
+  if (verdict.code !== undefined) return 0n
+  return signed.promise.agreement.total - (state.credited.get(key) ?? 0n)
+}
+
+function settleOutcomes(state: ExchangerState, answer: BatchAnswer, outcomes: readonly ItemOutcome[]): ExchangerState {
+  const credited = new Map(state.credited)
+  const pending = new Map(state.pending)
+  for (const { key, signed, verdict } of outcomes) {
+    if (verdict.code === undefined) credited.set(key, signed.promise.agreement.total)
+    else if (verdict.final !== true && !pending.has(key)) pending.set(key, { signed, sinceMs: 0, urgent: false })
+  }
+  const { inFlight: _, ...rest } = state
+  return {
+    ...rest,
+    pending,
+    credited,
+    newest: answer.promise,
+    creditedSum: state.creditedSum + answer.credited,
+    feeSum: state.feeSum + answer.fee,
+  }
+}

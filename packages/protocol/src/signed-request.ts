@@ -1,0 +1,92 @@
+/**
+ * A single HTTP request that carries who asks: method, path and body, signed for one accountant and a minute.
+ *
+ * The header is `authorization: Myst <base64url of the signed content>`.
+ *
+ * @module
+ */
+
+import { type Address, toHex } from './bytes.ts'
+import type { Crypto } from './crypto.ts'
+import { accept, refuse, type Verdict } from './failure.ts'
+import { address, bytes32, decodeMessage, encodeMessage, field, message, text, uint } from './message.ts'
+import { contentType, recoverContentSigner, signContent, signedContent } from './signed-content.ts'
+import type { Domain } from './typed-data.ts'
+
+const requestSchema = message({
+  signer: field(0, address),
+  method: field(1, text(8)),
+  path: field(2, text(256)),
+  bodyHash: field(3, bytes32),
+  issuedAtMs: field(4, uint(53)),
+})
+const requestContent = contentType('SignedRequest', requestSchema, 1024)
+const headerSchema = signedContent(1024)
+const maxHeaderBytes = 2048
+const scheme = 'Myst '
+
+/** Good for this long either side of its time: clocks differ, and a replay must be of no use. */
+export const requestLifetimeMs = 60_000
+
+export interface HttpRequest {
+  readonly method: string
+  readonly path: string
+  readonly body: Uint8Array
+}
+
+export type RequestRefusal =
+  | { readonly code: 'request-unsigned' }
+  | { readonly code: 'request-malformed' }
+  | { readonly code: 'request-stale'; readonly issuedAtMs: bigint }
+  | { readonly code: 'request-for-other' }
+  | { readonly code: 'request-wrong-signer'; readonly signer: Address }
+
+export function signRequest(
+  crypto: Crypto,
+  domain: Domain,
+  { method, path, body }: HttpRequest,
+  own: { readonly identity: Address; readonly privateKey: Uint8Array; readonly nowMs: number },
+): string {
+  const bodyHash = toHex(crypto.keccak256(body))
+  const request = { signer: own.identity, method, path, bodyHash, issuedAtMs: BigInt(own.nowMs) }
+  const signed = signContent(crypto, domain, requestContent, request, own.privateKey)
+  return scheme + toBase64(encodeMessage(headerSchema, signed))
+}
+
+/** @returns who signed this very request. */
+export function openRequest(
+  crypto: Crypto,
+  domain: Domain,
+  header: string | undefined,
+  { method, path, body }: HttpRequest,
+  nowMs: number,
+): Verdict<RequestRefusal, Address> {
+  if (header === undefined || !header.startsWith(scheme)) return refuse({ code: 'request-unsigned' })
+  const encoded = fromBase64(header.slice(scheme.length))
+  const signed = encoded && decodeMessage(headerSchema, encoded, maxHeaderBytes)
+  if (!signed?.ok) return refuse({ code: 'request-malformed' })
+  const request = decodeMessage(requestSchema, signed.value.content)
+  if (!request.ok) return refuse({ code: 'request-malformed' })
+  const { signer, issuedAtMs } = request.value
+  const ageMs = nowMs - Number(issuedAtMs)
+  if (Math.abs(ageMs) > requestLifetimeMs) return refuse({ code: 'request-stale', issuedAtMs })
+  const same = request.value.method === method && request.value.path === path
+  if (!same || request.value.bodyHash !== toHex(crypto.keccak256(body))) return refuse({ code: 'request-for-other' })
+  if (recoverContentSigner(crypto, domain, requestContent, signed.value) !== signer) {
+    return refuse({ code: 'request-wrong-signer', signer })
+  }
+  return accept(signer)
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+}
+
+function fromBase64(encoded: string): Uint8Array | undefined {
+  if (encoded.length > 2 * maxHeaderBytes || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return undefined
+  try {
+    return Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0))
+  } catch {
+    return undefined
+  }
+}

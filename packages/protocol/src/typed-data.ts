@@ -1,0 +1,143 @@
+/**
+ * EIP-712 hashes of fixed-size structs.
+ *
+ * A struct is declared once; its type string, its hash and the TypeScript type of its value follow from the declaration,
+ * so that they can't drift apart. Every field is one 32-byte word; values out of range are refused, never truncated.
+ *
+ * Source: EIP-712, https://eips.ethereum.org/EIPS/eip-712.
+ *
+ * @module
+ */
+
+import { type Address, type Bytes32, concatBytes, fromHex, isAddress, isBytes32, uintToBytes } from './bytes.ts'
+import type { Crypto } from './crypto.ts'
+
+interface AtomValues {
+  uint256: bigint
+  uint64: bigint
+  uint8: number
+  address: Address
+  bytes32: Bytes32
+  bool: boolean
+}
+type Atom = keyof AtomValues
+type Fields = Readonly<Record<string, Atom | Struct>>
+
+export interface Struct<F extends Fields = Fields> {
+  readonly name: string
+  readonly fields: F
+}
+
+export type ValueOf<S extends Struct> = {
+  readonly [K in keyof S['fields']]: S['fields'][K] extends Atom
+    ? AtomValues[S['fields'][K]]
+    : S['fields'][K] extends Struct
+      ? ValueOf<S['fields'][K]>
+      : never
+}
+
+export const struct = <const F extends Fields>(name: string, fields: F): Struct<F> => ({ name, fields })
+
+/** Whose signatures: a contract on a chain, or, for records of the node database, a network. */
+export type Domain = { readonly chainId: bigint; readonly verifyingContract: Address } | { readonly networkId: string }
+
+/** @example PaymentPromise(uint256 amount,…)Agreement(…)Ticks(…) */
+export function typeString(type: Struct): string {
+  const [own, ...nested] = [type, ...nestedStructs(type).sort((a, b) => (a.name < b.name ? -1 : 1))]
+  return [own as Struct, ...nested].map(ownTypeString).join('')
+}
+
+function ownTypeString(type: Struct): string {
+  const fields = Object.entries(type.fields).map(([name, of]) => `${typeof of === 'string' ? of : of.name} ${name}`)
+  return `${type.name}(${fields.join(',')})`
+}
+
+function nestedStructs(type: Struct): Struct[] {
+  const found = new Map<string, Struct>()
+  for (const field of Object.values(type.fields)) {
+    if (typeof field === 'string') continue
+    for (const inner of [field, ...nestedStructs(field)]) found.set(inner.name, inner)
+  }
+  return [...found.values()]
+}
+
+/** `hashStruct` of EIP-712: keccak256(typeHash ‖ words). 32 bytes. @throws RangeError where a value is out of range. */
+export function hashStruct<S extends Struct>(crypto: Crypto, type: S, value: ValueOf<S>): Uint8Array {
+  const words = Object.entries(type.fields).map(([name, of]) => {
+    const field = (value as Record<string, unknown>)[name]
+    return typeof of === 'string' ? word(of, field, name) : hashStruct(crypto, of, field as ValueOf<Struct>)
+  })
+  return crypto.keccak256(concatBytes(typeHash(crypto, type), ...words))
+}
+
+/** What is signed: keccak256(0x19 0x01 ‖ domain separator ‖ struct hash). 32 bytes. */
+export function hashTypedData<S extends Struct>(
+  crypto: Crypto,
+  domain: Domain,
+  type: S,
+  value: ValueOf<S>,
+): Uint8Array {
+  return hashForDomain(crypto, domain, hashStruct(crypto, type, value))
+}
+
+export function hashForDomain(crypto: Crypto, domain: Domain, structHash: Uint8Array): Uint8Array {
+  return crypto.keccak256(concatBytes(Uint8Array.of(0x19, 0x01), domainSeparator(crypto, domain), structHash))
+}
+
+const text = new TextEncoder()
+const contractDomainType = 'EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)'
+const networkDomainType = 'EIP712Domain(string name,string version,bytes32 salt)'
+
+function domainSeparator(crypto: Crypto, domain: Domain): Uint8Array {
+  const keccak = (value: string) => crypto.keccak256(text.encode(value))
+  return crypto.keccak256(
+    'networkId' in domain
+      ? concatBytes(keccak(networkDomainType), keccak('Mysterium Network'), keccak('1'), keccak(domain.networkId))
+      : concatBytes(
+          keccak(contractDomainType),
+          keccak('Mysterium Payments'),
+          keccak('1'),
+          uintToBytes(domain.chainId),
+          word('address', domain.verifyingContract, 'verifyingContract'),
+        ),
+  )
+}
+
+/** Type strings never change while the program runs: hashed once per struct. */
+const typeHashes = new WeakMap<Struct, Uint8Array>()
+
+function typeHash(crypto: Crypto, type: Struct): Uint8Array {
+  const known = typeHashes.get(type)
+  if (known !== undefined) return known
+  const hash = crypto.keccak256(text.encode(typeString(type)))
+  typeHashes.set(type, hash)
+  return hash
+}
+
+function word(atom: Atom, value: unknown, name: string): Uint8Array {
+  switch (atom) {
+    case 'uint256':
+    case 'uint64':
+      if (typeof value !== 'bigint') break
+      return leftPad(uintToBytes(value, atom === 'uint64' ? 8 : 32))
+    case 'uint8':
+      if (typeof value !== 'number' || !Number.isInteger(value)) break
+      return leftPad(uintToBytes(BigInt(value), 1))
+    case 'bool':
+      if (typeof value !== 'boolean') break
+      return uintToBytes(value ? 1n : 0n)
+    case 'address':
+      if (!isAddress(value)) break
+      return leftPad(fromHex(value))
+    case 'bytes32':
+      if (!isBytes32(value)) break
+      return fromHex(value)
+  }
+  throw new RangeError(`${name} is no ${atom}`)
+}
+
+function leftPad(bytes: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(32)
+  padded.set(bytes, 32 - bytes.length)
+  return padded
+}

@@ -12,6 +12,7 @@
  */
 
 export * from './exchanger.ts'
+export * from './first-credit.ts'
 export * from './invoicer.ts'
 export * from './payer.ts'
 export * from './settler.ts'

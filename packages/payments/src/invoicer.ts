@@ -82,8 +82,17 @@ export type PromiseRefusal =
 /** Unpaid invoices kept: with more outstanding, nothing new is asked until one is answered. */
 const maxIssued = 8
 
-/** A fresh session: one invoice is issued at once and travels with the accept. */
-export function startInvoicing(terms: InvoicerTerms, nowMs: number, hashlock: Bytes32): [InvoicerState, IssuedInvoice] {
+/**
+ * A fresh session: one invoice is issued at once and travels with the accept.
+ *
+ * @param credit what the consumer is served on before anything is credited: 0 means first promise before first packet.
+ */
+export function startInvoicing(
+  terms: InvoicerTerms,
+  nowMs: number,
+  hashlock: Bytes32,
+  credit: bigint,
+): [InvoicerState, IssuedInvoice] {
   const first = { total: terms.firstInvoiceAmount, hashlock }
   return [
     {
@@ -95,7 +104,7 @@ export function startInvoicing(terms: InvoicerTerms, nowMs: number, hashlock: By
       paidTotal: 0n,
       paidAmount: 0n,
       creditedTotal: 0n,
-      credit: terms.firstCredit,
+      credit,
     },
     first,
   ]
@@ -105,11 +114,17 @@ export function startInvoicing(terms: InvoicerTerms, nowMs: number, hashlock: By
 export function tickInvoicer(
   state: InvoicerState,
   terms: InvoicerTerms,
-  now: { readonly nowMs: number; readonly usage: Usage; readonly hashlock: Bytes32 },
+  now: {
+    readonly nowMs: number
+    readonly usage: Usage
+    readonly hashlock: Bytes32
+    /** What all sessions together have uncredited at this accountant is above the provider's limit. */
+    readonly overLimit: boolean
+  },
 ): [InvoicerState, readonly InvoicerAction[]] {
   if (state.phase === 'ended') return [state, []]
   const cost = costSoFar(state, terms, now.usage)
-  const [guarded, guarding] = guardExposure(state, terms, cost, now.nowMs)
+  const [guarded, guarding] = guardExposure(state, terms, cost, now)
   if (guarded.phase === 'ended') return [guarded, guarding]
   const [invoiced, invoicing] = invoiceWhatIsDue(guarded, terms, cost, now)
   return [invoiced, [...guarding, ...invoicing]]
@@ -165,7 +180,8 @@ export function acceptPromise(
 /** The accountant took over what this session had promised up to `total`. */
 export function creditInvoices(state: InvoicerState, terms: InvoicerTerms, total: bigint): InvoicerState {
   if (total <= state.creditedTotal) return state
-  return { ...state, creditedTotal: total, credit: minOf((state.credit * 4n) / 3n, terms.maxCredit) }
+  const grown = maxOf((state.credit * 4n) / 3n, terms.firstCredit)
+  return { ...state, creditedTotal: total, credit: minOf(grown, terms.maxCredit) }
 }
 
 /** True when this session alone is reason to exchange now: its first promise, or half its credit promised and not credited. */
@@ -181,10 +197,10 @@ function guardExposure(
   state: InvoicerState,
   terms: InvoicerTerms,
   cost: bigint,
-  nowMs: number,
+  { nowMs, overLimit }: { readonly nowMs: number; readonly overLimit: boolean },
 ): [InvoicerState, readonly InvoicerAction[]] {
   const exposure = cost - state.creditedTotal
-  if (exposure <= 2n * state.credit) {
+  if (exposure <= 2n * state.credit && !overLimit) {
     const { overSinceMs: _, ...within } = state
     if (state.phase !== 'paused') return [within, []]
     return [{ ...within, phase: 'serving' }, [{ kind: 'resume-service' }]]

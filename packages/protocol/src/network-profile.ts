@@ -13,6 +13,8 @@ export interface NetworkProfile {
   readonly chainId: bigint
   readonly rpcUrls: readonly string[]
   readonly contracts: { readonly token: Address; readonly registry: Address; readonly channelImplementation: Address }
+  /** Nothing of this network is older. */
+  readonly deployedAtBlock: bigint
   /** Blocks until what raises a limit counts; the head block has depth 1. */
   readonly confirmationDepth: number
   readonly accountants: readonly {
@@ -23,6 +25,8 @@ export interface NetworkProfile {
   readonly transactorUrls: readonly string[]
   /** `host:port` of persistent full nodes of the DHT. */
   readonly bootstrap: readonly string[]
+  /** `ip:port` of STUN servers on different hosts: full nodes are. */
+  readonly stunServers: readonly string[]
   /** What counts as the public internet besides the real one. Only the devnet profile may name any. */
   readonly exit: { readonly publicRanges: readonly string[]; readonly publicEndpoints: readonly string[] }
   /** All amounts of the payment rules are multiplied by this; 1 but for the devnet, whose sessions are short. */
@@ -68,6 +72,7 @@ function read(json: Record<string, unknown>): NetworkProfile {
       registry: address(contracts, 'registry'),
       channelImplementation: address(contracts, 'channelImplementation'),
     },
+    deployedAtBlock: amount(json, 'deployedAtBlock'),
     confirmationDepth: Number(amount(json, 'confirmationDepth')),
     accountants: array(json, 'accountants').map((entry) => {
       const accountant = entry as Record<string, unknown>
@@ -79,6 +84,7 @@ function read(json: Record<string, unknown>): NetworkProfile {
     }),
     transactorUrls: texts(json, 'transactorUrls'),
     bootstrap: texts(json, 'bootstrap'),
+    stunServers: texts(json, 'stunServers'),
     exit: { publicRanges: texts(exit, 'publicRanges'), publicEndpoints: texts(exit, 'publicEndpoints') },
     priceScale: amount(json, 'priceScale'),
   }

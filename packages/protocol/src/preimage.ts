@@ -43,3 +43,9 @@ export function firstEpoch(lastDurable: bigint, newestShown: bigint, startedAtMs
   const clock = BigInt(Math.max(0, Math.trunc(startedAtMs))) << 10n
   return [lastDurable, newestShown, clock].reduce((a, b) => (a > b ? a : b)) + 1n
 }
+
+const transportInfo = new TextEncoder().encode('myst/transport/1')
+
+/** Seed of a provider's or full node's Ed25519 transport key, 32 bytes: the same machine is found under the same key. */
+export const transportSeed = (privateKey: Uint8Array): Uint8Array =>
+  hkdf(sha256, privateKey, undefined, transportInfo, 32)

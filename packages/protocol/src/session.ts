@@ -29,6 +29,7 @@ export const sessionProtocol = '/myst/session/1.0'
 export const paymentProtocol = '/myst/payment/1.0'
 export const tunnelProtocol = '/myst/tunnel/1.0'
 export const proxyProtocol = '/myst/proxy/1.0'
+export const punchProtocol = '/myst/punch/1.0'
 
 /** How a consumer wants to be billed. */
 export const paceSchema = message({
@@ -84,6 +85,9 @@ export const toProviderSchema = variants({
   end: message({ sessionId, reason: field(1, text(64)) }),
 })
 export type ToProvider = ValueOfSchema<typeof toProviderSchema>
+
+/** The answer to `end`: the last invoice, where anything is due. */
+export const endReplySchema = message({ invoice: optional(0, invoiceSchema) })
 
 /** What a provider tells a consumer on `sessionProtocol`. */
 export const toConsumerSchema = variants({

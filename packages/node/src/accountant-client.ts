@@ -1,0 +1,102 @@
+/**
+ * Talks to one accountant over HTTP. What it answers is decoded here and believed nowhere: signatures are checked by who
+ * acts on them.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  type ConsumerStanding,
+  type Crypto,
+  consumerStandingSchema,
+  type Domain,
+  decodeMessage,
+  type ExchangeReply,
+  encodeMessage,
+  exchangeReplySchema,
+  Fault,
+  maxBatchBytes,
+  type ProviderStanding,
+  providerStandingSchema,
+  revealSchema,
+  type Schema,
+  type SignedContent,
+  signedContent,
+  signRequest,
+} from '@myst/protocol'
+import type { Clock } from './clock.ts'
+import type { NodeKeys } from './keys.ts'
+
+/** One of the network's accountants, as the profile names it. */
+export interface AccountantInfo {
+  readonly address: Address
+  readonly operator: Address
+  readonly url: string
+}
+
+export interface AccountantClient {
+  exchange(batch: SignedContent): Promise<ExchangeReply>
+  reveal(preimage: Uint8Array): Promise<void>
+  providerStanding(): Promise<ProviderStanding>
+  consumerStanding(): Promise<ConsumerStanding>
+  capacityStatement(): Promise<SignedContent>
+}
+
+const timeoutMs = 10_000
+const maxAnswerBytes = maxBatchBytes + 4096
+const noBody = new Uint8Array()
+
+/** Every call throws Fault `accountant-unreachable`, or `accountant-refused` with its code. */
+export function createAccountantClient(
+  deps: { readonly crypto: Crypto; readonly clock: Clock },
+  keys: NodeKeys,
+  domain: Domain,
+  { url }: AccountantInfo,
+): AccountantClient {
+  async function call(method: string, path: string, body: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+    const own = { identity: keys.identity, privateKey: keys.privateKey, nowMs: deps.clock.nowMs() }
+    const headers: Record<string, string> = {
+      authorization: signRequest(deps.crypto, domain, { method, path, body }, own),
+    }
+    if (body.length > 0) headers['content-type'] = 'application/cbor'
+    let response: Response
+    let answer: Uint8Array<ArrayBuffer>
+    try {
+      const signal = AbortSignal.timeout(timeoutMs)
+      response = await fetch(url + path, {
+        method,
+        headers,
+        signal,
+        ...(body.length > 0 ? { body: Buffer.from(body) } : {}),
+      })
+      answer = new Uint8Array(await response.arrayBuffer())
+    } catch (cause) {
+      throw new Fault('accountant-unreachable', { url }, { cause })
+    }
+    if (response.ok) return answer
+    throw new Fault('accountant-refused', {
+      url,
+      path,
+      status: response.status,
+      why: new TextDecoder().decode(answer.slice(0, 200)),
+    })
+  }
+
+  async function ask<T>(schema: Schema<T>, method: string, path: string, body: Uint8Array = noBody): Promise<T> {
+    const decoded = decodeMessage(schema, await call(method, path, body), maxAnswerBytes)
+    if (decoded.ok) return decoded.value
+    throw new Fault('accountant-unreachable', { url, path, why: decoded.refusal.code })
+  }
+
+  return {
+    exchange: (batch) =>
+      ask(exchangeReplySchema, 'POST', '/v1/exchange', encodeMessage(signedContent(maxBatchBytes), batch)),
+    reveal: async (preimage) => {
+      await call('POST', '/v1/reveal', encodeMessage(revealSchema, { preimage }))
+    },
+    providerStanding: () => ask(providerStandingSchema, 'GET', '/v1/providers/me'),
+    consumerStanding: () => ask(consumerStandingSchema, 'GET', '/v1/consumers/me'),
+    capacityStatement: () => ask(signedContent(1024), 'POST', '/v1/capacity-statement'),
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Node Core: one portable library that buys and sells connectivity. The API, the command line and other people's programs
+ * sit on it.
+ *
+ * @example
+ * const node = await createNode({ profile, privateKey, dataDir, crypto, log: console.error, … })
+ * const { channel } = node.topUp()
+ * const connection = await node.connect({ serviceType: 'proxy', country: 'NL' })
+ *
+ * @module
+ */
+
+export * from './identity.ts'
+export * from './node.ts'
+export * from './node-core.ts'
+export { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'

@@ -1,0 +1,314 @@
+/**
+ * The exchanger on disk and on the wire: one desk for each accountant the provider accepts.
+ *
+ * Every state is durable before the step after it: a batch before it is sent, an answer before its preimage is shown.
+ *
+ * @module
+ */
+
+import {
+  addPromise,
+  adoptNewest,
+  closeBatch,
+  createExchanger,
+  type ExchangerPolicy,
+  type ExchangerState,
+  type ItemOutcome,
+  isBatchDue,
+  takeAnswer,
+  uncredited,
+} from '@myst/payments'
+import {
+  type AccountantPromise,
+  type Address,
+  accountantPromiseMessage,
+  accountantPromiseStruct,
+  type BatchAnswer,
+  type Bytes32,
+  batchAnswerContent,
+  batchContent,
+  batchSchema,
+  type Crypto,
+  count,
+  type Domain,
+  derivePreimage,
+  type ExchangeReply,
+  Fault,
+  field,
+  firstEpoch,
+  flag,
+  hashlockOf,
+  hashTypedData,
+  list,
+  maxBatchItems,
+  message,
+  openContent,
+  optional,
+  type SignedAccountantPromise,
+  type SignedContent,
+  type SignedPromise,
+  signContent,
+  signedPromiseSchema,
+  text,
+  toHex,
+  uint,
+} from '@myst/protocol'
+import { type RecordStore, type RecordWrite, table } from '@myst/store'
+import type { AccountantClient, AccountantInfo } from '../accountant-client.ts'
+import type { Clock } from '../clock.ts'
+import type { NodeKeys } from '../keys.ts'
+
+export interface ExchangeDesk {
+  readonly accountant: AccountantInfo
+  readonly domain: Domain
+  /** The open epoch's lock, for the next invoice. */
+  readonly hashlock: Bytes32
+  readonly standing: DeskStanding
+  /** Durable when it returns. `key` names the agreement. */
+  add(key: string, signed: SignedPromise, urgent: boolean): void
+  /** Exchanges what is pending, now; resolves when nothing more can be done. */
+  flush(): Promise<void>
+  /** The accountant's newest promise and its preimage: what a settlement shows. */
+  newest(): { readonly promise: SignedAccountantPromise; readonly preimage: Uint8Array } | undefined
+  close(): Promise<void>
+}
+
+export interface DeskStanding {
+  readonly uncredited: bigint
+  readonly credited: bigint
+  readonly fees: bigint
+  readonly batches: number
+  readonly promises: number
+}
+
+export interface DeskDeps {
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly store: RecordStore
+  readonly client: AccountantClient
+  readonly onOutcomes: (outcomes: readonly ItemOutcome[]) => void
+  readonly log: (line: string) => void
+}
+
+export interface DeskOptions {
+  readonly keys: NodeKeys
+  readonly chainId: bigint
+  readonly accountant: AccountantInfo
+  readonly policy: ExchangerPolicy
+  /** Basis points. */
+  readonly feeLimit: number
+}
+
+const metaTable = table(
+  'exchange',
+  message({
+    epoch: field(0, uint(64)),
+    newest: optional(1, accountantPromiseMessage),
+    creditedSum: field(2, uint(256)),
+    feeSum: field(3, uint(256)),
+    inFlight: optional(4, message({ batch: field(0, batchSchema), keys: field(1, list(text(160), maxBatchItems)) })),
+    batches: field(5, count(2 ** 53 - 1)),
+    promises: field(6, count(2 ** 53 - 1)),
+  }),
+)
+const pendingTable = table(
+  'exchange-pending',
+  message({ signed: field(0, signedPromiseSchema), sinceMs: field(1, uint(53)), urgent: field(2, flag) }),
+)
+const creditedTable = table('exchange-credited', message({ total: field(0, uint(256)) }))
+
+/** After a failed exchange; doubles up to the second figure, so that a thousand providers don't return at once. */
+const retryMs = { first: 500, most: 30_000 } as const
+const everyMs = 250
+const adoptable: ReadonlySet<string> = new Set(['batch-previous-amount', 'batch-epoch-behind', 'already-answered'])
+
+/** @throws Fault `accountant-unreachable` where there is no durable epoch and the accountant can't be asked for one. */
+export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Promise<ExchangeDesk> {
+  const { crypto, clock, store, client } = deps
+  const { keys, chainId, accountant } = options
+  const domain: Domain = { chainId, verifyingContract: accountant.address }
+  const scope = { chainId, accountant: accountant.address }
+  const preimageOf = (epoch: bigint) => derivePreimage(keys.preimageSecret, scope, epoch)
+  const lockOf = (epoch: bigint) => hashlockOf(crypto, preimageOf(epoch))
+  const own = { provider: keys.identity, lockOf, preimageOf }
+
+  const saved = metaTable.load(store).get(accountant.address)
+  let batches = saved?.batches ?? 0
+  let promises = saved?.promises ?? 0
+  let state = await restore()
+  let lock = lockOf(state.epoch)
+  persist(undefined, state)
+
+  async function restore(): Promise<ExchangerState> {
+    const nowMs = clock.nowMs()
+    if (saved === undefined) {
+      // Nothing on disk: a new provider, or a lost disk. The accountant shows its newest promise, and with it our epoch.
+      const { newest } = await client.providerStanding()
+      if (newest === undefined) return createExchanger(firstEpoch(0n, 0n, nowMs))
+      requireOwnPromise(newest)
+      return { ...createExchanger(firstEpoch(0n, newest.epoch, nowMs)), newest }
+    }
+    const prefix = `${accountant.address}/`
+    const mine = <T>(records: ReadonlyMap<string, T>): Map<string, T> =>
+      new Map(
+        [...records].filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]),
+      )
+    const pending = mine(pendingTable.load(store))
+    const { newest, inFlight } = saved
+    return {
+      epoch: firstEpoch(saved.epoch, 0n, nowMs),
+      pending: new Map(
+        [...pending].map(([key, { signed, sinceMs, urgent }]) => [key, { signed, sinceMs: Number(sinceMs), urgent }]),
+      ),
+      credited: new Map([...mine(creditedTable.load(store))].map(([key, { total }]) => [key, total])),
+      creditedSum: saved.creditedSum,
+      feeSum: saved.feeSum,
+      ...(newest === undefined ? {} : { newest }),
+      ...(inFlight === undefined ? {} : { inFlight }),
+    }
+  }
+
+  /** Writes what differs; durable when it returns. */
+  function persist(before: ExchangerState | undefined, after: ExchangerState): void {
+    const { epoch, newest, inFlight, creditedSum, feeSum } = after
+    const meta = {
+      epoch,
+      creditedSum,
+      feeSum,
+      batches,
+      promises,
+      ...(newest === undefined ? {} : { newest }),
+      ...(inFlight === undefined ? {} : { inFlight }),
+    }
+    const key = (name: string) => `${accountant.address}/${name}`
+    const writes: RecordWrite[] = [metaTable.put(accountant.address, meta)]
+    for (const [name, pending] of after.pending) {
+      if (before?.pending.get(name) === pending) continue
+      writes.push(pendingTable.put(key(name), { ...pending, sinceMs: BigInt(pending.sinceMs) }))
+    }
+    for (const name of before?.pending.keys() ?? []) {
+      if (!after.pending.has(name)) writes.push(pendingTable.remove(key(name)))
+    }
+    for (const [name, total] of after.credited) {
+      if (before?.credited.get(name) !== total) writes.push(creditedTable.put(key(name), { total }))
+    }
+    store.commit(writes)
+  }
+
+  function change(next: ExchangerState): void {
+    persist(state, next)
+    if (next.epoch !== state.epoch) lock = lockOf(next.epoch)
+    state = next
+  }
+
+  /** Signed by the operator, and its lock is ours: else its preimage would be somebody else's. */
+  function requireOwnPromise(newest: SignedAccountantPromise): void {
+    const { provider, amount, hashlock, epoch, signature } = newest
+    const promise: AccountantPromise = { provider, amount, hashlock }
+    const signer = crypto.recover(hashTypedData(crypto, domain, accountantPromiseStruct, promise), signature)
+    if (signer !== accountant.operator || provider !== keys.identity || hashlock !== lockOf(epoch)) {
+      throw new Fault('accountant-promise-invalid', { accountant: accountant.address, signer, epoch })
+    }
+  }
+
+  function openAnswer(answer: SignedContent): BatchAnswer {
+    const opened = openContent(crypto, domain, batchAnswerContent, answer, accountant.operator)
+    if (!opened.ok) throw new Fault('accountant-answer-invalid', { code: opened.refusal.code })
+    requireOwnPromise(opened.value.promise)
+    return opened.value
+  }
+
+  function takeReply(reply: ExchangeReply, digest: Bytes32): void {
+    if (reply.kind === 'refused') {
+      adoptShown(reply.code, reply.newest)
+      return
+    }
+    const answer = openAnswer(reply.answer)
+    if (answer.digest !== digest) {
+      adoptShown(reply.kind, answer.promise)
+      return
+    }
+    const taken = takeAnswer(state, answer, options.feeLimit)
+    if (!taken.ok) throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
+    batches += 1
+    promises += taken.value.outcomes.filter(({ verdict }) => verdict.code === undefined).length
+    change(taken.value.state)
+    deps.onOutcomes(taken.value.outcomes)
+  }
+
+  /** The accountant is ahead of us (a lost disk, a second machine): its own promise says so, or nothing is adopted. */
+  function adoptShown(code: string, shown: SignedAccountantPromise | undefined): void {
+    const behind = adoptable.has(code) && shown !== undefined && shown.epoch !== state.newest?.epoch
+    if (!behind) throw new Fault('batch-refused', { code })
+    requireOwnPromise(shown)
+    change(adoptNewest(state, shown))
+  }
+
+  async function sendInFlight(): Promise<void> {
+    if (state.inFlight === undefined) return
+    // The same batch has the same bytes, whenever it is encoded and signed: both are deterministic.
+    const signed = signContent(crypto, domain, batchContent, state.inFlight.batch, keys.privateKey)
+    takeReply(await client.exchange(signed), toHex(crypto.keccak256(signed.content)))
+  }
+
+  let working: Promise<void> | undefined
+  let waitMs: number = retryMs.first
+  let notBeforeMs = 0
+
+  /** One at a time. @param all exchange whatever is pending, due or not. */
+  function work(all: boolean): Promise<void> {
+    if (working !== undefined) return working
+    working = (async () => {
+      try {
+        for (;;) {
+          await sendInFlight()
+          waitMs = retryMs.first
+          const due = isBatchDue(state, clock.nowMs(), options.policy) || (all && state.pending.size > 0)
+          if (!due || state.inFlight !== undefined) return
+          change(closeBatch(state, own, options.policy))
+        }
+      } catch (fault) {
+        if (!(fault instanceof Fault)) throw fault
+        deps.log(`exchange: ${fault.message}`)
+        notBeforeMs = clock.elapsedMs() + waitMs
+        waitMs = Math.min(2 * waitMs, retryMs.most)
+      } finally {
+        working = undefined
+      }
+    })()
+    return working
+  }
+
+  const timer = setInterval(() => {
+    if (clock.elapsedMs() >= notBeforeMs) void work(false)
+  }, everyMs)
+
+  return {
+    accountant,
+    domain,
+    get hashlock() {
+      return lock
+    },
+    get standing() {
+      return { uncredited: uncredited(state), credited: state.creditedSum, fees: state.feeSum, batches, promises }
+    },
+    add(key, signed, urgent) {
+      change(addPromise(state, key, signed, clock.nowMs(), urgent))
+      if (urgent && clock.elapsedMs() >= notBeforeMs) void work(false)
+    },
+    async flush() {
+      await working
+      await work(true)
+    },
+    newest() {
+      const promise = state.newest
+      return promise && { promise, preimage: preimageOf(promise.epoch) }
+    },
+    async close() {
+      clearInterval(timer)
+      await working
+    },
+  }
+}
+
+export const deskKey = (consumer: Address, agreementId: Bytes32): string => `${consumer}/${agreementId}`

@@ -1,0 +1,279 @@
+/**
+ * Provider mode: offers services, takes sessions on them, and is paid.
+ *
+ * @module
+ */
+
+import { randomBytes } from 'node:crypto'
+import type { Link } from '@myst/link'
+import {
+  acceptPromise,
+  addressPrefix,
+  type FirstCreditState,
+  grantFirstCredit,
+  type InvoicerTerms,
+  type ItemOutcome,
+  noGrants,
+  returnFirstCredit,
+  startInvoicing,
+} from '@myst/payments'
+import {
+  type Address,
+  type Bytes32,
+  type Crypto,
+  channelAddress,
+  decodeMessage,
+  emptySchema,
+  encodeMessage,
+  endReplySchema,
+  Fault,
+  type Invoice,
+  type NetworkProfile,
+  type Price,
+  paymentMessageSchema,
+  paymentProtocol,
+  type SignedPromise,
+  sessionAcceptSchema,
+  sessionProtocol,
+  type ToProvider,
+  toHex,
+  toProviderSchema,
+} from '@myst/protocol'
+import type { RecordStore } from '@myst/store'
+import type { Offer } from '@myst/vpn'
+import type { Clock } from '../clock.ts'
+import type { NodeKeys } from '../keys.ts'
+import type { PaymentPolicy } from '../payment-policy.ts'
+import { carrierOf } from '../session-carrier.ts'
+import { agreementTable, endedState, recordOf } from './agreement-record.ts'
+import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
+import { type ProviderSession, runProviderSession } from './provider-session.ts'
+import { type CheckedRequest, checkSessionRequest } from './session-request.ts'
+
+export interface OfferedService {
+  readonly offer: Offer
+  /** Seq and price of the proposals that are still alive. */
+  readonly prices: ReadonlyMap<bigint, Price>
+}
+
+export interface Provider {
+  /** Answers sessions on a link that somebody opened to us. */
+  welcome(link: Link): void
+  /** The accountant's verdicts on what the desk exchanged. */
+  credited(outcomes: readonly ItemOutcome[]): void
+  readonly sessions: readonly ProviderSession[]
+  close(): Promise<void>
+}
+
+export interface ProviderDeps {
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly store: RecordStore
+  readonly desks: () => ReadonlyMap<Address, ExchangeDesk>
+  readonly serviceOf: (serviceType: string) => OfferedService | undefined
+  /** A session was accepted: what the tunnel's own path needs can start now. */
+  readonly onSession: (link: Link, session: ProviderSession, usePath: UsePath | undefined) => void
+  readonly log: (line: string) => void
+}
+
+type UsePath = NonNullable<Awaited<ReturnType<Offer['accept']>>['usePath']>
+
+export interface ProviderOptions {
+  readonly keys: NodeKeys
+  readonly profile: NetworkProfile
+  readonly policy: PaymentPolicy
+}
+
+/** Sessions at once; each holds a tunnel, a link and a few timers. */
+const maxSessions = 1000
+
+export function createProvider(deps: ProviderDeps, { keys, profile, policy }: ProviderOptions): Provider {
+  const { crypto, clock, store, log } = deps
+  const sessions = new Map<Bytes32, ProviderSession>()
+  /** A session is spoken of on its own link only: it belongs to who opened it. */
+  const linked = new WeakMap<Link, ProviderSession>()
+  let grants: FirstCreditState = noGrants
+  const prefixes = new Map<Bytes32, string>()
+
+  function termsOf(agreementId: Bytes32, consumer: Address, channel: Address, price: Price): InvoicerTerms {
+    const { firstCredit, maxCredit, firstInvoiceAmount, dueAmount, minDelta, minInvoiceMs, maxInvoiceMs, graceMs } =
+      policy
+    return {
+      consumer,
+      provider: keys.identity,
+      agreementId,
+      channel: { chainId: profile.chainId, channel },
+      price,
+      firstCredit,
+      maxCredit,
+      firstInvoiceAmount,
+      dueAmount,
+      minDelta,
+      minInvoiceMs,
+      maxInvoiceMs,
+      graceMs,
+    }
+  }
+
+  /** A payer we know is served on credit at once; for others the buckets decide. */
+  function creditFor(link: Link, agreementId: Bytes32, known: boolean): bigint {
+    if (known) return policy.firstCredit
+    const prefix = addressPrefix(link.remoteEndpoint.host)
+    const request = { prefix, amount: policy.firstCredit, nowMs: clock.nowMs() }
+    const granted = grantFirstCredit(grants, request, policy.firstCreditLimits)
+    if (granted === undefined) return 0n
+    grants = granted
+    prefixes.set(agreementId, prefix)
+    return policy.firstCredit
+  }
+
+  async function open(link: Link, checked: CheckedRequest): Promise<Uint8Array> {
+    const { request, accountant, statement } = checked
+    const desk = deps.desks().get(accountant.address)
+    const service = deps.serviceOf(request.serviceType)
+    if (desk === undefined || service === undefined) throw new Fault('session-service-unknown')
+    if (sessions.size >= maxSessions) throw new Fault('session-provider-full')
+    for (const session of sessions.values()) {
+      const replaced = session.consumer === request.consumer && session.serviceType === request.serviceType
+      if (replaced) await session.end('replaced')
+    }
+    const id = new Uint8Array(randomBytes(16))
+    const agreementId = toHex(randomBytes(32))
+    const terms = paced(termsOf(agreementId, request.consumer, request.channel, request.price), request.pace)
+    const credit = creditFor(link, agreementId, statement.promised > 0n)
+    const [state, first] = startInvoicing(terms, clock.elapsedMs(), desk.hashlock, credit)
+    const agreed = { consumer: request.consumer, accountant: accountant.address, price: request.price }
+    const tunnel = await service.offer.accept({
+      sessionId: toHex(id).slice(2),
+      parameters: request.parameters,
+      carrier: carrierOf(link),
+    })
+    if (credit === 0n) await tunnel.pause()
+    store.commit([agreementTable.put(agreementId, recordOf(agreed, state))])
+    const overLimit = () => desk.standing.uncredited > policy.exposureLimit
+    const session = runProviderSession(
+      { crypto, clock, store, link, tunnel, desk, overLimit, log },
+      { id, serviceType: request.serviceType, terms, state, agreed },
+    )
+    sessions.set(agreementId, session)
+    linked.set(link, session)
+    void session.ended.then(() => sessions.delete(agreementId))
+    deps.onSession(link, session, tunnel.usePath?.bind(tunnel))
+    log(`session with ${request.consumer} (${request.serviceType})`)
+    const invoice: Invoice = { agreementId, ...first, durationMs: 0n, bytes: 0n }
+    return encodeMessage(sessionAcceptSchema, { sessionId: id, agreementId, parameters: tunnel.parameters, invoice })
+  }
+
+  function sessionOf(link: Link, sessionId: Uint8Array): ProviderSession {
+    const key = toHex(sessionId)
+    const session = linked.get(link)
+    if (session === undefined || toHex(session.id) !== key) throw new Fault('session-unknown')
+    return session
+  }
+  async function answer(link: Link, message: ToProvider): Promise<Uint8Array> {
+    switch (message.kind) {
+      case 'open': {
+        const checked = checkSessionRequest(crypto, message.request, {
+          profile,
+          provider: keys.identity,
+          handshakeHash: link.handshakeHash,
+          nowMs: clock.nowMs(),
+          accountants: [...deps.desks().values()].map((desk) => desk.accountant),
+          leastFree: 100n * policy.firstInvoiceAmount,
+          priceOf: (serviceType, seq) => deps.serviceOf(serviceType)?.prices.get(seq),
+        })
+        if (!checked.ok) throw new Fault(checked.refusal.code)
+        if (linked.has(link)) throw new Fault('session-already-open')
+        return open(link, checked.value)
+      }
+      case 'keep-alive':
+        sessionOf(link, message.sessionId).heard()
+        return encodeMessage(emptySchema, {})
+      case 'end': {
+        const session = sessionOf(link, message.sessionId)
+        const invoice = await session.finish()
+        return encodeMessage(endReplySchema, invoice === undefined ? {} : { invoice })
+      }
+    }
+  }
+
+  function takePromise(signed: SignedPromise): void {
+    const { agreement } = signed.promise
+    const session = sessions.get(agreement.id)
+    if (session !== undefined) return session.pay(signed)
+    takeLatePromise(signed)
+  }
+
+  /** Of a session that a crash ended, here or there: it counts all the same. */
+  function takeLatePromise(signed: SignedPromise): void {
+    const { agreement } = signed.promise
+    const record = agreementTable.load(store).get(agreement.id)
+    const desk = record && deps.desks().get(record.accountant)
+    if (record === undefined || desk === undefined) return
+    const channel = channelOf(record.consumer, record.accountant)
+    const terms = termsOf(agreement.id, record.consumer, channel, record.price)
+    const accepted = acceptPromise(crypto, endedState(record), terms, signed)
+    if (!accepted.ok) return log(`late promise of ${record.consumer} refused: ${accepted.refusal.code}`)
+    desk.add(deskKey(record.consumer, agreement.id), signed, true)
+    store.commit([agreementTable.put(agreement.id, recordOf(record, accepted.value))])
+  }
+
+  const channelOf = (consumer: Address, accountant: Address): Address =>
+    channelAddress(crypto, profile.contracts, consumer, accountant)
+
+  return {
+    welcome(link) {
+      link.onRequest(sessionProtocol, async (body) => {
+        const message = decodeMessage(toProviderSchema, body)
+        if (!message.ok) throw new Fault(message.refusal.code)
+        return answer(link, message.value)
+      })
+      link.onRequest(paymentProtocol, (body) => {
+        const message = decodeMessage(paymentMessageSchema, body)
+        if (!message.ok || message.value.kind !== 'promises') throw new Fault('message-invalid')
+        for (const signed of message.value.promises) takePromise(signed)
+        return encodeMessage(emptySchema, {})
+      })
+    },
+    credited(outcomes) {
+      for (const { signed, verdict } of outcomes) {
+        const { id, total } = signed.promise.agreement
+        const session = sessions.get(id)
+        if (verdict.code === undefined) {
+          if (session === undefined) creditEnded(id, total)
+          else session.credit(total)
+          const prefix = prefixes.get(id)
+          if (prefix !== undefined) grants = returnFirstCredit(grants, prefix)
+          prefixes.delete(id)
+        } else {
+          log(`the accountant refuses a promise of ${signed.consumer}: ${verdict.code}`)
+          if (verdict.final === true) void session?.end(verdict.code)
+        }
+      }
+    },
+    get sessions() {
+      return [...sessions.values()]
+    },
+    async close() {
+      await Promise.all([...sessions.values()].map((session) => session.end('provider-stops')))
+    },
+  }
+
+  /** All is paid and credited: nothing of the session is needed any more. */
+  function creditEnded(id: Bytes32, total: bigint): void {
+    const record = agreementTable.load(store).get(id)
+    if (record === undefined) return
+    const done = record.issued.length === 0 && total >= record.paidTotal
+    store.commit([done ? agreementTable.remove(id) : agreementTable.put(id, { ...record, creditedTotal: total })])
+  }
+}
+
+/** The consumer's pace slows the provider's, never hurries it. */
+function paced(terms: InvoicerTerms, pace: CheckedRequest['request']['pace']): InvoicerTerms {
+  const minInvoiceMs = Math.max(terms.minInvoiceMs, pace.minInvoiceMs)
+  return {
+    ...terms,
+    minInvoiceMs,
+    maxInvoiceMs: Math.max(minInvoiceMs, Math.min(terms.maxInvoiceMs, pace.maxInvoiceMs)),
+  }
+}

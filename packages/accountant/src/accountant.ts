@@ -7,13 +7,13 @@
 import { connectChain, createSender, followEvents, reach } from '@myst/chain'
 import { accountantAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { type Address, Fault, field, fromHex, message, type NetworkProfile, uint } from '@myst/protocol'
+import { type Address, Fault, field, fromHex, message, myst, type NetworkProfile, uint } from '@myst/protocol'
 
 import { openSqliteStore, table } from '@myst/store'
 import { createChannelView } from './channel-view.ts'
 import { createCollector } from './collector.ts'
 import { createExchangeService } from './exchange-service.ts'
-import { createHttpServer } from './http-server.ts'
+import { type AccountantStatus, createHttpServer } from './http-server.ts'
 import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
 
 export interface AccountantOptions {
@@ -34,10 +34,20 @@ export interface AccountantOptions {
 
 export interface Accountant {
   readonly url: string
+  status(): Promise<AccountantStatus>
   /** Settles every revealed promise now. @returns what was collected. */
   collect(): Promise<bigint>
   close(): Promise<void>
 }
+
+export const defaultOptions = {
+  host: '127.0.0.1',
+  port: 4060,
+  /** Looks for what to collect and what to hold; a quarter of an exit's delay is a day. */
+  collectEveryMs: 60_000,
+  collectFrom: myst,
+  openCost: myst / 20n,
+} as const
 
 /** A promise that adds less than a millionth of a MYST is not worth its check. */
 export const minDelta = 10n ** 12n
@@ -114,7 +124,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     })
   }
 
-  async function status() {
+  async function status(): Promise<AccountantStatus> {
     const totals = ledger.get('totals', totalsKey) ?? noTotals
     const freeFunds = await reach(rpcUrl, () =>
       client.rpc.readContract({ address: accountant, abi: accountantAbi, functionName: 'freeFunds' }),
@@ -138,6 +148,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   log(`accountant ${accountant} at ${url}, fee ${Number(terms.feeRate) / 100} %`)
   return {
     url,
+    status,
     collect: () => collector.collect({ all: true }),
     async close() {
       await server.close()

@@ -5,9 +5,11 @@
  */
 
 import { Fault } from '@myst/protocol'
-import { createPublicClient, http, type PublicClient } from 'viem'
+import { createPublicClient, http, type PublicClient, type Transport } from 'viem'
+import { ipc } from 'viem/node'
 
 export interface ChainOptions {
+  /** `http(s)://…`, or the path of a node's IPC socket. */
   readonly rpcUrl: string
   readonly chainId: bigint
   /** How often a wait looks again. A block time or less. */
@@ -27,13 +29,18 @@ const rpcTimeoutMs = 10_000
 export async function connectChain({ rpcUrl, chainId, pollingMs = 1000 }: ChainOptions): Promise<ChainClient> {
   // cacheTime 0: a cached head would hide that the chain moved on.
   const rpc = createPublicClient({
-    transport: http(rpcUrl, { batch: { wait: 0 }, timeout: rpcTimeoutMs, retryCount: 2 }),
+    transport: transportTo(rpcUrl),
     pollingInterval: pollingMs,
     cacheTime: 0,
   })
   const served = await reach(rpcUrl, () => rpc.getChainId())
   if (BigInt(served) !== chainId) throw new Fault('chain-wrong-id', { rpcUrl, expected: chainId, served })
   return { rpc, rpcUrl, chainId }
+}
+
+export function transportTo(rpcUrl: string): Transport {
+  const options = { timeout: rpcTimeoutMs, retryCount: 2 }
+  return rpcUrl.startsWith('/') ? ipc(rpcUrl, options) : http(rpcUrl, { ...options, batch: { wait: 0 } })
 }
 
 /** Turns what a node did wrong into one fault that programs wait out. */

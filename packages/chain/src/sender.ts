@@ -12,11 +12,10 @@ import {
   type ContractFunctionName,
   ContractFunctionRevertedError,
   createWalletClient,
-  http,
   type TransactionReceipt,
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { type ChainClient, reach } from './chain-client.ts'
+import { type ChainClient, reach, transportTo } from './chain-client.ts'
 
 export interface Call<
   A extends Abi = Abi,
@@ -47,7 +46,7 @@ const receiptTimeoutMs = 60_000
 
 export function createSender(client: ChainClient, privateKey: Uint8Array): Sender {
   const account = privateKeyToAccount(toHex(privateKey))
-  const wallet = createWalletClient({ account, transport: http(client.rpcUrl) })
+  const wallet = createWalletClient({ account, transport: transportTo(client.rpcUrl) })
   const { rpc, rpcUrl } = client
   let turn: Promise<unknown> = Promise.resolve()
 

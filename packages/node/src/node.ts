@@ -6,10 +6,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { type ChainClient, connectChain } from '@myst/chain'
-import { createDiscoveryClient, type DiscoveryClient } from '@myst/discovery'
+import { createDiscoveryClient, type PublishedProposal, type SignOffer } from '@myst/discovery'
 import { createHyperdhtNode, type Link, type LinkNode } from '@myst/link'
 import {
-  type Address,
   type Crypto,
   channelAddress,
   Fault,
@@ -40,7 +39,7 @@ export interface NodeOptions {
   readonly profile: NetworkProfile
   readonly privateKey: Uint8Array
   readonly dataDir: string
-  /** Where the link's UDP socket binds; the system chooses where absent. */
+  /** Which of this machine's addresses the node uses, and its link's UDP port; the system chooses where absent. */
   readonly bind?: { readonly host: string; readonly port: number }
   readonly policy?: Partial<PaymentPolicy>
   readonly providerDrivers: readonly ProviderDriver[]
@@ -51,8 +50,6 @@ export interface NodeOptions {
   readonly onChange?: () => void
 }
 
-/** Proposals are refreshed this often; they live three times as long. */
-const refreshMs = proposalLifetimeMs / 3
 /** Sessions opened on a proposal that was just refreshed are still served at its price. */
 const keptPrices = 4
 
@@ -60,7 +57,7 @@ interface Service extends OfferedService {
   readonly offered: Required<ServiceOffer>
   readonly offer: Offer
   readonly prices: Map<bigint, Price>
-  readonly refreshing: NodeJS.Timeout
+  published?: PublishedProposal
 }
 
 export async function createNode(options: NodeOptions): Promise<NodeCore> {
@@ -69,18 +66,14 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   const changed = options.onChange ?? (() => {})
   const keys = deriveKeys(crypto, options.privateKey)
   const policy = paymentPolicy(profile.priceScale, options.policy)
-  const [accountant] = profile.accountants
-  const [rpcUrl] = profile.rpcUrls
-  const [transactorUrl] = profile.transactorUrls
-  if (accountant === undefined || rpcUrl === undefined || transactorUrl === undefined) {
-    throw new Fault('profile-incomplete', { networkId: profile.networkId })
-  }
+  const own = servicesOf(profile)
+  const { accountant } = own
   const channel = channelAddress(crypto, profile.contracts, keys.identity, accountant.address)
   const domain = { chainId: profile.chainId, verifyingContract: accountant.address }
 
   const store: RecordStore = openSqliteStore(`${options.dataDir}/node.db`)
-  const client: ChainClient = await connectChain({ rpcUrl, chainId: profile.chainId })
-  const transactor = createTransactorClient(transactorUrl)
+  const client: ChainClient = await connectChain({ rpcUrl: own.rpcUrl, chainId: profile.chainId })
+  const transactor = createTransactorClient(own.transactorUrl)
   const accountantClient = createAccountantClient({ crypto, clock }, keys, domain, accountant)
   const funds = createFundsReader({ client, clock }, profile, {
     identity: keys.identity,
@@ -95,13 +88,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     ...(options.bind === undefined ? {} : { bind: options.bind }),
     ...(isLab(profile) ? { mayDial: () => true } : {}),
   })
-  const discovery: DiscoveryClient = createDiscoveryClient({
-    node: linkNode,
-    crypto,
-    networkId: profile.networkId,
-    clock,
-    log,
-  })
+  const discovery = createDiscoveryClient({ node: linkNode, crypto }, { networkId: profile.networkId, ephemeral: true })
 
   const services = new Map<string, Service>()
   const connections = new Map<string, Connection>()
@@ -136,38 +123,41 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     await listening
   }
 
-  async function publish(service: Service): Promise<void> {
-    const { serviceType, country, price } = service.offered
-    const seq = BigInt(clock.nowMs())
-    const proposal: Proposal = {
-      networkId: profile.networkId,
-      provider: keys.identity,
-      transportKey: linkNode.publicKey,
-      serviceType,
-      serviceVersion: 1,
-      location: { country },
-      price,
-      accountants: [accountant?.address as Address],
-      seq,
-      expiresAtMs: seq + BigInt(proposalLifetimeMs),
+  /** Signs the offer anew at each refresh, and remembers at what price. */
+  function signerOf({ serviceType, country, price }: Required<ServiceOffer>, prices: Map<bigint, Price>): SignOffer {
+    return ({ seq, nowMs, withdrawn }) => {
+      const proposal: Proposal = {
+        networkId: profile.networkId,
+        provider: keys.identity,
+        transportKey: linkNode.publicKey,
+        serviceType,
+        serviceVersion: 1,
+        location: { country },
+        price,
+        accountants: [own.accountant.address],
+        seq,
+        expiresAtMs: BigInt(nowMs + proposalLifetimeMs),
+        ...(withdrawn ? { withdrawn } : {}),
+      }
+      prices.set(seq, price)
+      for (const old of [...prices.keys()].slice(0, -keptPrices)) prices.delete(old)
+      return signProposal(crypto, proposal, keys.privateKey)
     }
-    service.prices.set(seq, price)
-    for (const old of [...service.prices.keys()].slice(0, -keptPrices)) service.prices.delete(old)
-    await discovery.publish(signProposal(crypto, proposal, keys.privateKey))
   }
 
   async function find(filter: ProposalFilter = {}): Promise<readonly Proposal[]> {
-    const found = await discovery.list({
-      ...(filter.country === undefined ? {} : { country: filter.country }),
-      ...(filter.serviceType === undefined ? {} : { serviceType: filter.serviceType }),
+    const { country, serviceType } = filter
+    const { proposals } = await discovery.list({
+      ...(country === undefined ? {} : { country }),
+      ...(serviceType === undefined ? {} : { serviceType }),
     })
-    return found.filter(({ provider }) => filter.provider === undefined || provider === filter.provider)
+    return proposals
+      .map(({ proposal }) => proposal)
+      .filter(({ provider }) => filter.provider === undefined || provider === filter.provider)
   }
 
   async function choose(request: ConnectRequest): Promise<Proposal> {
-    const usable = (await find(request)).filter(({ accountants }) =>
-      accountants.includes(accountant?.address as Address),
-    )
+    const usable = (await find(request)).filter(({ accountants }) => accountants.includes(accountant.address))
     const [cheapest] = usable.toSorted((a, b) => (a.price.perGib < b.price.perGib ? -1 : 1))
     if (cheapest !== undefined) return cheapest
     throw new Fault('no-provider-found', {
@@ -315,16 +305,22 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
         profile: profile.exit,
         denied: reflexive === undefined ? [] : [reflexive.host],
       })
-      const service: Service = {
-        offered: { ...wanted, price: wanted.price ?? scaledPrice(profile.priceScale) },
-        offer: await driver.offer({ policy: exit }),
-        prices: new Map(),
-        refreshing: setInterval(() => {
-          publish(service).catch((fault: Error) => log(`proposal not refreshed: ${fault.message}`))
-        }, refreshMs),
-      }
+      const offered = { ...wanted, price: wanted.price ?? scaledPrice(profile.priceScale) }
+      const prices = new Map<bigint, Price>()
+      const offer = await driver.offer({
+        policy: exit,
+        ...(options.bind === undefined ? {} : { egressAddress: options.bind.host }),
+      })
+      // Before it is published: a consumer may come before the call returns.
+      const service: Service = { offered, offer, prices }
       services.set(wanted.serviceType, service)
-      await publish(service)
+      try {
+        service.published = await discovery.publish(signerOf(offered, prices))
+      } catch (fault) {
+        services.delete(wanted.serviceType)
+        await offer.close()
+        throw fault
+      }
       changed()
       return viewService(service)
     },
@@ -333,7 +329,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       const service = services.get(serviceType)
       if (service === undefined) throw new Fault('service-not-offered', { serviceType })
       services.delete(serviceType)
-      clearInterval(service.refreshing)
+      await service.published?.withdraw().catch((fault: Error) => log(`not withdrawn: ${fault.message}`))
       await Promise.all(
         provider.sessions
           .filter((session) => session.serviceType === serviceType)
@@ -356,7 +352,10 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
 
     async close() {
       await Promise.all([...connections.values()].map((connection) => connection.disconnect()))
-      for (const { refreshing } of services.values()) clearInterval(refreshing)
+      const withdrawals = [...services.values()].map(({ published }) => published?.withdraw())
+      for (const { status } of await Promise.allSettled(withdrawals)) {
+        if (status === 'rejected') log('a proposal was not withdrawn; it expires by itself')
+      }
       await provider.close()
       await desk?.flush()
       await desk?.close()
@@ -366,6 +365,17 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       store.close()
     },
   }
+}
+
+/** The first of each that the profile names. @throws Fault `profile-incomplete`. */
+function servicesOf({ accountants, rpcUrls, transactorUrls, networkId }: NetworkProfile) {
+  const [accountant] = accountants
+  const [rpcUrl] = rpcUrls
+  const [transactorUrl] = transactorUrls
+  if (accountant === undefined || rpcUrl === undefined || transactorUrl === undefined) {
+    throw new Fault('profile-incomplete', { networkId })
+  }
+  return { accountant, rpcUrl, transactorUrl }
 }
 
 const viewProposal = ({

@@ -21,11 +21,11 @@ const connectTimeoutMs = 10_000
 
 export const proxyProviderDriver: ProviderDriver = {
   serviceType: 'proxy',
-  async offer({ policy }): Promise<Offer> {
+  async offer({ policy, egressAddress }): Promise<Offer> {
     const tunnels = new Set<ProviderTunnel>()
     return {
       async accept({ carrier }) {
-        const tunnel = serveCarrier(carrier, policy)
+        const tunnel = serveCarrier(carrier, { policy, egressAddress })
         tunnels.add(tunnel)
         return tunnel
       },
@@ -36,7 +36,12 @@ export const proxyProviderDriver: ProviderDriver = {
   },
 }
 
-function serveCarrier(carrier: Carrier, policy: ExitPolicy): ProviderTunnel {
+interface Exit {
+  readonly policy: ExitPolicy
+  readonly egressAddress: string | undefined
+}
+
+function serveCarrier(carrier: Carrier, exit: Exit): ProviderTunnel {
   const meter = createMeter()
   const flows = new Set<Duplex>()
   const associations = new Map<number, UdpSocket>()
@@ -49,7 +54,7 @@ function serveCarrier(carrier: Carrier, policy: ExitPolicy): ProviderTunnel {
     flows.add(stream)
     stream.once('close', () => flows.delete(stream))
     const { kind, host, port, flow } = decoded.value
-    if (kind === 'tcp' && host !== undefined && port !== undefined) void serveTcp(stream, { host, port }, policy, meter)
+    if (kind === 'tcp' && host !== undefined && port !== undefined) void serveTcp(stream, { host, port }, exit, meter)
     else if (kind === 'udp' && flow !== undefined) serveUdp(stream, flow)
     else stream.destroy()
   })
@@ -58,7 +63,7 @@ function serveCarrier(carrier: Carrier, policy: ExitPolicy): ProviderTunnel {
     const frame = decodeUdpFrame(bytes)
     const socket = frame && associations.get(frame.flow)
     if (frame === undefined || socket === undefined || meter.paused) return
-    void sendDatagram(socket, policy, meter, frame.address, frame.payload)
+    void sendDatagram(socket, exit.policy, meter, frame.address, frame.payload)
   })
 
   function serveUdp(control: Duplex, flow: number): void {
@@ -72,7 +77,7 @@ function serveCarrier(carrier: Carrier, policy: ExitPolicy): ProviderTunnel {
       const address = { host: from.address.replace(/^::ffff:/, ''), port: from.port }
       if (carrier.sendDatagram(encodeUdpFrame({ flow, address, payload }))) meter.countReceived(payload.length)
     })
-    socket.bind(0)
+    socket.bind(0, exit.egressAddress === undefined ? undefined : mapped(exit.egressAddress))
     control.once('close', () => {
       if (associations.get(flow) === socket) associations.delete(flow)
       socket.close()
@@ -99,13 +104,23 @@ function serveCarrier(carrier: Carrier, policy: ExitPolicy): ProviderTunnel {
   }
 }
 
-async function serveTcp(stream: Duplex, wanted: Destination, policy: ExitPolicy, meter: Meter): Promise<void> {
+async function serveTcp(
+  stream: Duplex,
+  wanted: Destination,
+  { policy, egressAddress }: Exit,
+  meter: Meter,
+): Promise<void> {
   const resolved = await resolvePublic(policy, wanted)
   if (!resolved.ok) {
     const status = resolved.why === 'not-allowed' ? flowStatus.notAllowed : flowStatus.hostUnreachable
     return void stream.end(Uint8Array.of(status))
   }
-  const socket = createConnection({ host: resolved.address, port: wanted.port, allowHalfOpen: true })
+  const socket = createConnection({
+    host: resolved.address,
+    port: wanted.port,
+    allowHalfOpen: true,
+    ...(egressAddress === undefined ? {} : { localAddress: egressAddress }),
+  })
   socket.setTimeout(connectTimeoutMs, () => socket.destroy(new Error('timeout')))
   stream.once('close', () => socket.destroy())
   try {
@@ -134,7 +149,7 @@ async function sendDatagram(
 ): Promise<void> {
   const resolved = await resolvePublic(policy, to)
   if (!resolved.ok) return
-  const host = isIPv6(resolved.address) ? resolved.address : `::ffff:${resolved.address}`
+  const host = mapped(resolved.address)
   try {
     socket.send(payload, to.port, host, (error) => {
       if (error === null) meter.countSent(payload.length)
@@ -143,3 +158,6 @@ async function sendDatagram(
     // The association was closed while the name was looked up.
   }
 }
+
+/** How a socket of both families writes an IPv4 address. */
+const mapped = (address: string): string => (isIPv6(address) ? address : `::ffff:${address}`)

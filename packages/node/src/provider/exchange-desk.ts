@@ -120,6 +120,8 @@ const creditedTable = table('exchange-credited', message({ total: field(0, uint(
 /** After a failed exchange; doubles up to the second figure, so that a thousand providers don't return at once. */
 const retryMs = { first: 500, most: 30_000 } as const
 const everyMs = 250
+/** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
+const idleRevealMs = 2_000
 const adoptable: ReadonlySet<string> = new Set(['batch-previous-amount', 'batch-epoch-behind', 'already-answered'])
 
 /** @throws Fault `accountant-unreachable` where there is no durable epoch and the accountant can't be asked for one. */
@@ -233,6 +235,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     batches += 1
     promises += taken.value.outcomes.filter(({ verdict }) => verdict.code === undefined).length
     change(taken.value.state)
+    answeredMs = clock.elapsedMs()
     deps.onOutcomes(taken.value.outcomes)
   }
 
@@ -279,8 +282,30 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     return working
   }
 
+  let answeredMs = clock.elapsedMs()
+  let revealed: bigint | undefined
+  let revealing = false
+
+  /** Nothing depends on it: a preimage that is not shown now goes with the next batch, or with a settlement. */
+  async function revealWhenIdle(): Promise<void> {
+    const { newest, inFlight, pending } = state
+    const idle = inFlight === undefined && pending.size === 0 && clock.elapsedMs() - answeredMs >= idleRevealMs
+    if (newest === undefined || !idle || revealing || revealed === newest.epoch) return
+    revealing = true
+    try {
+      await client.reveal(preimageOf(newest.epoch))
+      revealed = newest.epoch
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      answeredMs = clock.elapsedMs()
+    } finally {
+      revealing = false
+    }
+  }
+
   const timer = setInterval(() => {
     if (clock.elapsedMs() >= notBeforeMs) void work(false)
+    void revealWhenIdle()
   }, everyMs)
 
   return {

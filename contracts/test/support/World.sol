@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IAccountant} from "../../src/interfaces/IAccountant.sol";
+import {IConsumerChannel} from "../../src/interfaces/IConsumerChannel.sol";
+import {IRegistry} from "../../src/interfaces/IRegistry.sol";
+import {ISigned} from "../../src/interfaces/ISigned.sol";
+import {Registry} from "../../src/Registry.sol";
+import {TestMystToken} from "../../src/TestMystToken.sol";
+import {Assert} from "./Assert.sol";
+import {Signing} from "./Signing.sol";
+import {vm} from "./Vm.sol";
+
+/// @title A small network: Alice consumes, Bob provides, Carol runs the accountant, Tom sends transactions for a fee,
+/// Mallory copies them.
+abstract contract World is Assert, Signing {
+    uint256 internal constant aliceKey = 0xa11ce;
+    uint256 internal constant bobKey = 0xb0b;
+    uint256 internal constant carolKey = 0xca401;
+    address internal immutable alice = vm.addr(aliceKey);
+    address internal immutable bob = vm.addr(bobKey);
+    /// @dev Carol's hot key; her cold one is `carolsOwner`.
+    address internal immutable carol = vm.addr(carolKey);
+    address internal constant carolsOwner = address(0xc01d);
+    address internal constant tom = address(0x70b);
+    address internal constant mallory = address(0xbad);
+    address internal constant treasury = address(0xfee);
+
+    uint256 internal constant exitDelay = 4 days;
+    uint256 internal constant rateNotice = 7 days;
+    uint256 internal constant registrationFee = 0.1 ether;
+    uint256 internal constant carolsStake = 100 ether;
+    uint256 internal constant later = type(uint256).max;
+    bytes32 internal constant preimage = bytes32(uint256(0x5ec4e7));
+    bytes32 internal constant preimage2 = bytes32(uint256(0x5ec4e72));
+
+    TestMystToken internal token;
+    Registry internal registry;
+    IAccountant internal accountant;
+    IConsumerChannel internal channel;
+    bytes32 internal agreement;
+
+    function setUp() public virtual {
+        vm.warp(1_800_000_000);
+        token = new TestMystToken();
+        registry = newRegistry();
+        accountant = IAccountant(newAccountant(carolsOwner, carol));
+        channel = IConsumerChannel(registry.channelAddress(alice, address(accountant)));
+        agreement = hashAgreement(bytes32(uint256(1)), bob, 1 ether);
+    }
+
+    function newRegistry() internal returns (Registry) {
+        return newRegistry(IRegistry.Terms(treasury, registrationFee, 10 ether, exitDelay, rateNotice));
+    }
+
+    /// @dev From the artifact that is published; the tests' own compilation is not optimized.
+    function newRegistry(IRegistry.Terms memory terms) internal returns (Registry deployed) {
+        bytes memory code =
+            bytes.concat(vm.getCode("contracts/out/Registry.sol/Registry.json"), abi.encode(token, terms));
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 0x20), mload(code))
+            if iszero(deployed) {
+                returndatacopy(mload(0x40), 0, returndatasize())
+                revert(mload(0x40), returndatasize())
+            }
+        }
+    }
+
+    function newAccountant(address owner, address operator) internal returns (address) {
+        token.faucet(owner, carolsStake);
+        vm.prank(owner);
+        token.approve(address(registry), carolsStake);
+        vm.prank(owner);
+        return registry.registerAccountant(operator, carolsStake, 2000, "http://carol.example");
+    }
+
+    function fund(address to, uint256 amount) internal {
+        token.faucet(to, amount);
+    }
+
+    function openAlice(uint256 amount) internal {
+        fund(address(channel), amount);
+        registry.openChannel(alice, address(accountant));
+    }
+
+    function balanceOf(address account) internal view returns (uint256) {
+        return token.balanceOf(account);
+    }
+
+    // Alice's promises
+
+    function payment(uint256 amount) internal view returns (bytes memory) {
+        return payment(amount, preimage);
+    }
+
+    function payment(uint256 amount, bytes32 secret) internal view returns (bytes memory) {
+        return signPayment(aliceKey, address(channel), amount, lockOf(secret), agreement);
+    }
+
+    function settleChannel(uint256 amount) internal {
+        channel.settle(amount, preimage, agreement, payment(amount));
+    }
+
+    // Carol's promises to Bob
+
+    function promiseOf(uint256 amount) internal view returns (bytes memory) {
+        return promiseTo(bob, amount);
+    }
+
+    function promiseTo(address provider, uint256 amount) internal view returns (bytes memory) {
+        return signAccountantPromise(carolKey, address(accountant), provider, amount, lockOf(preimage));
+    }
+
+    function settleBob(uint256 amount) internal {
+        bytes memory signature = promiseOf(amount);
+        vm.prank(bob);
+        accountant.settle(bob, amount, preimage, signature);
+    }
+
+    function stakeBob(uint256 amount) internal {
+        stakeFor(bob, amount);
+    }
+
+    function stakeFor(address provider, uint256 amount) internal {
+        fund(provider, amount);
+        vm.prank(provider);
+        token.approve(address(accountant), amount);
+        vm.prank(provider);
+        accountant.increaseStake(provider, amount);
+    }
+
+    function order(uint256 amount, address transactor, uint256 fee)
+        internal
+        view
+        returns (IAccountant.SettleOrder memory)
+    {
+        return IAccountant.SettleOrder(bob, 0, amount, address(0), transactor, fee, false, 1, later);
+    }
+
+    function sendOrder(address sender, IAccountant.SettleOrder memory o) internal {
+        bytes memory promiseSignature = promiseOf(o.amount);
+        bytes memory orderSignature = signOrder(bobKey, address(accountant), o);
+        vm.prank(sender);
+        accountant.settleWithOrder(o, preimage, promiseSignature, orderSignature);
+    }
+
+    function refuseOrder(address sender, IAccountant.SettleOrder memory o, bytes memory reason) internal {
+        bytes memory promiseSignature = promiseOf(o.amount);
+        bytes memory orderSignature = signOrder(bobKey, address(accountant), o);
+        vm.prank(sender);
+        vm.expectRevert(reason);
+        accountant.settleWithOrder(o, preimage, promiseSignature, orderSignature);
+    }
+
+    // Errors with their facts
+
+    function err(bytes4 selector) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector);
+    }
+
+    function err(bytes4 selector, uint256 a) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a);
+    }
+
+    function err(bytes4 selector, uint256 a, uint256 b) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a, b);
+    }
+
+    function err(bytes4 selector, address a) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a);
+    }
+
+    function err(bytes4 selector, address a, address b) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a, b);
+    }
+
+    function err(bytes4 selector, address a, uint256 b) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a, b);
+    }
+}

@@ -1,0 +1,32 @@
+/**
+ * `node main.ts <config.json>`: `{profile, accountant, keyFile, passphraseFile, dataDir, host, port, collectEveryMs?,
+ * collectFrom?, openCost?}`.
+ *
+ * @module
+ */
+
+import { readKey, readProfile, runProgram } from '@myst/program'
+import { Fault, isAddress } from '@myst/protocol'
+
+await runProgram(async (config, log) => {
+  // Native code is loaded only after the Node version was checked.
+  const { loadNativeCrypto } = await import('@myst/crypto-native')
+  const { defaultOptions, startAccountant } = await import('./accountant.ts')
+  const crypto = await loadNativeCrypto()
+  const accountant = config.text('accountant')
+  if (!isAddress(accountant)) throw new Fault('config-invalid', { name: 'accountant', wanted: 'a lower-case address' })
+  const started = await startAccountant({
+    ...defaultOptions,
+    profile: await readProfile(config.text('profile')),
+    accountant,
+    operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
+    dataDir: config.text('dataDir'),
+    host: config.optionalText('host') ?? defaultOptions.host,
+    port: config.optionalNumber('port') ?? defaultOptions.port,
+    collectEveryMs: config.optionalNumber('collectEveryMs') ?? defaultOptions.collectEveryMs,
+    collectFrom:
+      config.optionalText('collectFrom') === undefined ? defaultOptions.collectFrom : config.amount('collectFrom'),
+    log,
+  })
+  return { ready: { url: started.url, accountant }, report: started.status, close: started.close }
+})

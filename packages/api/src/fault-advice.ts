@@ -1,0 +1,377 @@
+/**
+ * What each fault means to a person, and what to do about it: one table for the API, the command line and the dashboard.
+ *
+ * @module
+ */
+
+import { type Fault, formatMyst, parseBaseUnits } from '@myst/protocol'
+import type { ApiRefusalCode, ClientFaultCode } from './api-refusal.ts'
+
+type Facts = Readonly<Record<string, unknown>>
+
+export interface Advice {
+  /** HTTP status; it also decides how a program ends (`exitCodeOf`). */
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503
+  readonly what: string | ((facts: Facts) => string)
+  /** Empty where there is nothing to do. */
+  readonly todo: string
+}
+
+const apiAdvice = {
+  'request-malformed': { status: 400, what: 'The request is not HTTP as the node reads it.', todo: '' },
+  'host-not-allowed': {
+    status: 403,
+    what: ({ host }) => `The node does not answer to the name "${host}".`,
+    todo: 'Use 127.0.0.1 or localhost, with the port that the node listens on.',
+  },
+  'origin-not-allowed': {
+    status: 403,
+    what: ({ origin }) => `Pages of "${origin}" may not speak to this node.`,
+    todo: 'Open the page that the node itself serves.',
+  },
+  'path-unknown': {
+    status: 404,
+    what: ({ method, path }) => `The node knows no ${method} ${path}.`,
+    todo: 'Use a client of the same version as the node.',
+  },
+  'token-missing': {
+    status: 401,
+    what: 'The request carries no token.',
+    todo: 'Send "authorization: Bearer …" with the content of api-token in the data directory.',
+  },
+  'token-wrong': {
+    status: 401,
+    what: 'The token is not the one of this node.',
+    todo: 'Use the content of api-token in the data directory of the node that runs.',
+  },
+  'content-type-not-json': { status: 415, what: 'The body is not JSON.', todo: 'Send content-type: application/json.' },
+  'body-too-large': { status: 413, what: 'The body is larger than any request of this API.', todo: '' },
+  'body-malformed': { status: 400, what: 'The body is no JSON that can be read.', todo: '' },
+  'request-invalid': {
+    status: 400,
+    what: ({ at, why }) => `The request does not fit: ${at} ${why}.`,
+    todo: '',
+  },
+  'events-full': { status: 429, what: 'Too many programs watch this node already.', todo: 'Close one of them.' },
+  'node-stopping': { status: 503, what: 'The node is stopping.', todo: 'Start it again: myst node' },
+  internal: {
+    status: 500,
+    what: 'The node failed at something that should always work.',
+    todo: "The node's log says more; please report it.",
+  },
+} as const satisfies Record<ApiRefusalCode, Advice>
+
+const clientAdvice = {
+  'node-unreachable': {
+    status: 503,
+    what: ({ dataDir, socketPath, url }) => `No node answers at ${socketPath ?? url ?? dataDir}.`,
+    todo: 'Start one with "myst node", or name the data directory of the one that runs with --data-dir.',
+  },
+  'node-timeout': {
+    status: 503,
+    what: ({ timeoutMs }) => `The node has not answered within ${Number(timeoutMs) / 1000} s.`,
+    todo: 'It may still be at work: look with "myst status" before you try again.',
+  },
+  'node-answer-invalid': {
+    status: 503,
+    what: 'What answers is not a node, or one of another version.',
+    todo: 'Compare "myst version" with the version of the node that runs.',
+  },
+} as const satisfies Record<ClientFaultCode, Advice>
+
+const nodeAdvice = {
+  'amount-invalid': {
+    status: 422,
+    what: ({ text }) => `"${text}" is no amount.`,
+    todo: 'Write it as 1, 0.003 or 1_000.5, in MYST.',
+  },
+  'balance-too-low': {
+    status: 409,
+    what: ({ left, needed }) => `There are ${readable(left)} left, and a session needs ${readable(needed)} at least.`,
+    todo: 'Top up: myst topup',
+  },
+  'no-provider-found': {
+    status: 404,
+    what: ({ country, serviceType, provider }) =>
+      `Nobody offers ${[serviceType ?? 'a service', country && `in ${country}`, provider && `as ${provider}`]
+        .filter((part) => part !== undefined)
+        .join(' ')}, or not through an accountant that we use.`,
+    todo: 'See what there is: myst proposals',
+  },
+  'service-type-unknown': {
+    status: 422,
+    what: ({ serviceType }) => `This node has no driver for "${serviceType}".`,
+    todo: 'Use proxy, or add the driver to "drivers" in the node\'s configuration.',
+  },
+  'service-already-offered': {
+    status: 409,
+    what: ({ serviceType }) => `The service ${serviceType} runs already.`,
+    todo: 'Stop it first to change it: myst serve --stop proxy',
+  },
+  'service-not-offered': { status: 404, what: ({ serviceType }) => `No service ${serviceType} runs here.`, todo: '' },
+  'country-invalid': {
+    status: 422,
+    what: ({ country }) => `"${country}" is no country.`,
+    todo: 'Use its two letters, in capitals: NL, DE, US.',
+  },
+  'connection-unknown': {
+    status: 404,
+    what: ({ id }) => `There is no connection ${id}.`,
+    todo: 'See which there are: myst status',
+  },
+  'nothing-to-settle': { status: 409, what: 'Nothing was earned since the last settlement.', todo: '' },
+  'fee-above-earnings': {
+    status: 409,
+    what: ({ fee, due }) => `The transactor asks ${readable(fee)}, and ${readable(due)} would be paid out.`,
+    todo: 'Earn some more first, and settle then.',
+  },
+  'settlement-refused': { status: 409, what: 'The chain refused the settlement.', todo: 'Try again in a minute.' },
+  'registration-refused': {
+    status: 409,
+    what: 'The chain refused the registration.',
+    todo: 'The channel must hold enough for its fees: myst topup',
+  },
+  'transactor-refused': {
+    status: 409,
+    what: 'The transactor refused.',
+    todo: 'For a registration, the channel must hold enough for its fees: myst topup',
+  },
+  'transactor-unreachable': {
+    status: 503,
+    what: ({ url }) => `The transactor at ${url} does not answer.`,
+    todo: 'Try again later; no money has moved.',
+  },
+  'accountant-refused': { status: 409, what: 'The accountant refused.', todo: '' },
+  'accountant-unreachable': {
+    status: 503,
+    what: ({ url }) => `The accountant at ${url} does not answer.`,
+    todo: 'Try again later; what was earned is kept.',
+  },
+  'accountant-answer-invalid': {
+    status: 503,
+    what: 'The accountant answered something that it must not.',
+    todo: 'Nothing of it was accepted. If it stays so, use another accountant.',
+  },
+  'accountant-promise-invalid': {
+    status: 503,
+    what: 'The accountant sent a promise that would not hold on chain.',
+    todo: 'It was not accepted. If it stays so, use another accountant.',
+  },
+  'batch-refused': {
+    status: 409,
+    what: 'The accountant refused the payments that were to be exchanged.',
+    todo: "They are kept, and tried again; the node's log says why.",
+  },
+  'chain-unreachable': {
+    status: 503,
+    what: ({ rpcUrl }) => `The blockchain node at ${rpcUrl} does not answer.`,
+    todo: 'Check the network, or name another one under rpcUrls in the network profile.',
+  },
+  'chain-wrong-id': {
+    status: 409,
+    what: ({ rpcUrl, served, expected }) =>
+      `${rpcUrl} serves chain ${served}, and the profile names chain ${expected}.`,
+    todo: 'Use the network profile that belongs to this chain.',
+  },
+  'network-unreachable': {
+    status: 503,
+    what: "None of the network's full nodes answers.",
+    todo: 'Check that UDP is let out, and that the network profile is this network’s.',
+  },
+  'full-nodes-unreachable': {
+    status: 503,
+    what: 'None of the full nodes that list proposals answers.',
+    todo: 'Try again in a minute.',
+  },
+  'proposal-refused': {
+    status: 409,
+    what: 'No full node takes our proposal.',
+    todo: "Check this machine's clock first: proposals carry the time.",
+  },
+  'peer-unreachable': {
+    status: 503,
+    what: 'The provider cannot be reached.',
+    todo: 'Choose another one: myst proposals',
+  },
+  'peer-not-found': {
+    status: 503,
+    what: 'The provider is not to be found; it may have just left.',
+    todo: 'Choose another one: myst proposals',
+  },
+  'request-timeout': { status: 503, what: 'The provider does not answer.', todo: 'Choose another one: myst proposals' },
+  'link-closed': {
+    status: 503,
+    what: 'The provider ended the link.',
+    todo: 'Try again, or choose another one: myst proposals',
+  },
+  'link-busy': { status: 503, what: 'The provider is overloaded.', todo: 'Choose another one: myst proposals' },
+  'session-provider-full': {
+    status: 409,
+    what: 'The provider takes no more sessions.',
+    todo: 'Choose another one: myst proposals',
+  },
+  'session-service-unknown': {
+    status: 409,
+    what: 'The provider no longer offers this service.',
+    todo: 'Choose another one: myst proposals',
+  },
+  'session-price-changed': { status: 409, what: 'The provider has just changed its price.', todo: 'Connect again.' },
+  'session-capacity-too-low': {
+    status: 409,
+    what: 'The channel holds too little for this provider.',
+    todo: 'Top up: myst topup',
+  },
+  'provider-answer-invalid': {
+    status: 503,
+    what: 'The provider answered something that cannot be read.',
+    todo: 'Choose another one: myst proposals',
+  },
+  'no-direct-path': { status: 503, what: 'There is no direct path to the provider.', todo: '' },
+  'driver-unavailable': {
+    status: 409,
+    what: ({ missing }) => `This machine lacks ${missing}.`,
+    todo: 'Install it (Debian: wireguard-go, nftables, iproute2, conntrack) and run as root, or use --service proxy.',
+  },
+  'listen-failed': {
+    status: 409,
+    what: ({ host, port }) => `${host}:${port} cannot be listened on.`,
+    todo: 'Choose another port with --listen, or leave it out.',
+  },
+  'tunnel-no-handshake': {
+    status: 503,
+    what: 'The tunnel does not come up.',
+    todo: 'Choose another provider: myst proposals',
+  },
+  'port-in-use': {
+    status: 409,
+    what: ({ host, port }) => `UDP ${host ?? ''}:${port} is taken.`,
+    todo: 'Choose another port under "bind" in the configuration.',
+  },
+  'port-taken': {
+    status: 409,
+    what: ({ host, port }) => `${host ?? ''}:${port} is taken.`,
+    todo: 'Choose another port.',
+  },
+  'identity-missing': {
+    status: 404,
+    what: ({ dataDir }) => `There is no identity in ${dataDir}.`,
+    todo: 'Make one: myst identity create',
+  },
+  'identity-locked': {
+    status: 409,
+    what: ({ identity, why }) => `The key of ${identity} stays locked: ${why}.`,
+    todo: 'Name the file with its passphrase: --passphrase-file, or passphraseFile in the configuration.',
+  },
+  'keystore-unreadable': { status: 409, what: ({ path }) => `${path} cannot be read.`, todo: 'Check whose it is.' },
+  'keystore-malformed': {
+    status: 422,
+    what: ({ why }) => `This is no keystore file: ${why}.`,
+    todo: 'Give one of version 3, as geth and other wallets write it.',
+  },
+  'keystore-wrong-passphrase': { status: 409, what: 'The passphrase does not open this file.', todo: '' },
+  'keystore-too-costly': {
+    status: 422,
+    what: 'This keystore file asks for more work than an honest one needs.',
+    todo: '',
+  },
+  'identity-exists': {
+    status: 409,
+    what: ({ identity }) => `The identity ${identity} is here already.`,
+    todo: '',
+  },
+  'passphrase-missing': {
+    status: 409,
+    what: 'There is an identity, and no passphrase to open it.',
+    todo: 'Name the file with --passphrase-file, or set MYST_PASSPHRASE.',
+  },
+  'passphrase-invalid': {
+    status: 422,
+    what: ({ why }) => `This passphrase cannot be used: ${why}.`,
+    todo: '',
+  },
+  'node-already-running': {
+    status: 409,
+    what: ({ socketPath }) => `A node runs with this data directory; it listens at ${socketPath}.`,
+    todo: 'Use that one, or another --data-dir.',
+  },
+  'store-in-use': {
+    status: 409,
+    what: ({ path }) => `Another process has ${path} open.`,
+    todo: 'Stop the other node, or use another --data-dir.',
+  },
+  'store-newer': {
+    status: 409,
+    what: ({ path }) => `${path} was written by a newer version.`,
+    todo: 'Use that version or a newer one.',
+  },
+  'store-failed': { status: 500, what: ({ path }) => `${path} cannot be written.`, todo: 'Check space and rights.' },
+  'record-corrupt': {
+    status: 500,
+    what: ({ table }) => `A record of ${table} in the data directory is damaged.`,
+    todo: 'Restore the data directory from a backup.',
+  },
+  'config-invalid': { status: 422, what: ({ at, why }) => `The configuration does not fit: ${at} ${why}.`, todo: '' },
+  'config-unreadable': {
+    status: 422,
+    what: ({ path, why }) => `${path} cannot be read: ${why}.`,
+    todo: 'Check the path, and that it holds JSON.',
+  },
+  'profile-invalid': {
+    status: 422,
+    what: ({ path, at }) => `${path} is no network profile: ${at} does not fit.`,
+    todo: 'Ask for the file again where you got it.',
+  },
+  'profile-private-ranges': {
+    status: 422,
+    what: 'Only the devnet may call private addresses public.',
+    todo: 'Use another network profile: this one would open your home network to strangers.',
+  },
+  'profile-incomplete': {
+    status: 422,
+    what: 'The network profile names no accountant, no blockchain node or no transactor.',
+    todo: 'Ask for the file again where you got it.',
+  },
+  'socket-path-too-long': {
+    status: 422,
+    what: ({ socketPath, maxBytes }) => `${socketPath} is longer than the ${maxBytes} bytes a socket's path may have.`,
+    todo: 'Use a --data-dir with a shorter path.',
+  },
+  'api-host-not-loopback': {
+    status: 422,
+    what: ({ host }) => `The API would be open to others at ${host}.`,
+    todo: 'Use 127.0.0.1; reach it from elsewhere through SSH.',
+  },
+} as const satisfies Record<string, Advice>
+
+export const faultAdvice: Readonly<Record<string, Advice>> = { ...nodeAdvice, ...clientAdvice, ...apiAdvice }
+
+export interface Explanation {
+  readonly status: Advice['status']
+  readonly what: string
+  readonly todo: string
+}
+
+/** What a fault means. One that the table does not list keeps its code and facts. */
+export function explain({ code, facts }: Pick<Fault, 'code' | 'facts'>): Explanation {
+  const advice = Object.hasOwn(faultAdvice, code) ? faultAdvice[code] : undefined
+  if (advice !== undefined) {
+    const { status, what, todo } = advice
+    return { status, what: typeof what === 'string' ? what : what(facts), todo }
+  }
+  const known = Object.entries(facts).map(([name, value]) => `${name}=${value}`)
+  const away = /-(unreachable|timeout|lost|closed)$/.test(code)
+  return { status: away ? 503 : 500, what: [code, ...known].join(' '), todo: '' }
+}
+
+/** How a program ends after a fault: 1 refused, 2 used wrongly, 3 something needed is not there. */
+export function exitCodeOf(fault: Pick<Fault, 'code' | 'facts'>): 1 | 2 | 3 {
+  const { status } = explain(fault)
+  if (status === 503) return 3
+  return status === 400 || status === 422 ? 2 : 1
+}
+
+/** An amount among the facts: a bigint in the process, a decimal string after JSON. */
+function readable(fact: unknown): string {
+  const amount = parseBaseUnits(String(fact))
+  return amount.ok ? `${formatMyst(amount.value)} MYST` : 'too little'
+}

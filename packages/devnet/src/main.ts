@@ -1,0 +1,66 @@
+/**
+ * `./dev up`: the whole network on this machine, traffic flowing and paid for, until Ctrl-C; with `--once`, the story to its end.
+ *
+ * @module
+ */
+
+import '@myst/program'
+import { parseArgs } from 'node:util'
+import { loadNativeCrypto } from '@myst/crypto-native'
+import { Fault } from '@myst/protocol'
+import { formatStory } from './format.ts'
+import { keepGoing } from './keep-going.ts'
+import { watchMemory } from './memory.ts'
+import { type Devnet, startDevnet } from './network.ts'
+import { tellStory } from './story.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    once: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    loopback: { type: 'boolean', default: false },
+  },
+})
+
+const startedMs = performance.now()
+const secondsSoFar = () => (performance.now() - startedMs) / 1000
+/** People read stdout; with `--json` it carries one object and nothing else. */
+const say = (line: string) => {
+  const stream = flags.json ? process.stderr : process.stdout
+  stream.write(`${secondsSoFar().toFixed(1).padStart(5)} s  ${line}\n`)
+}
+
+let devnet: Devnet | undefined
+const stop = new AbortController()
+let stopping = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(130)
+    stopping = true
+    stop.abort()
+    say('Closing: sessions are paid and ended, processes and namespaces removed. Once more to leave at once.')
+    void (devnet?.close() ?? Promise.resolve()).then(() => process.exit(flags.once ? 130 : 0))
+  })
+}
+
+try {
+  const crypto = await loadNativeCrypto()
+  devnet = await startDevnet(crypto, { places: flags.loopback ? 'loopback' : 'best', say })
+  const running = devnet
+  const memory = watchMemory(() => running.processes.pids)
+  if (flags.once) {
+    const story = await tellStory(crypto, running, say)
+    memory.close()
+    const seconds = Math.round(secondsSoFar() * 10) / 10
+    await running.close()
+    const { json, text } = formatStory(story, { seconds, peakMiB: memory.peakMiB })
+    process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : `\n${text}\n`)
+    process.exit(story.failures.length === 0 ? 0 : 1)
+  }
+  await keepGoing(crypto, running, { say, signal: stop.signal })
+} catch (cause) {
+  if (stopping) await new Promise(() => {}) // the signal's own handler ends the process
+  await devnet?.close()
+  process.stderr.write(`${cause instanceof Fault ? cause.message : (cause as Error).stack}\n`)
+  process.exit(1)
+}

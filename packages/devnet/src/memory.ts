@@ -1,0 +1,38 @@
+/**
+ * Memory of all processes together, as the proportional set size (PSS): what is shared counts once.
+ *
+ * @module
+ */
+
+import { readFile } from 'node:fs/promises'
+
+export interface MemoryWatch {
+  /** The greatest sum seen, MiB; 0 where the system doesn't tell (not Linux). */
+  readonly peakMiB: number
+  close(): void
+}
+
+const everyMs = 500
+
+export function watchMemory(pids: () => readonly number[]): MemoryWatch {
+  let peakKiB = 0
+  const look = async () => {
+    const sizes = await Promise.all([process.pid, ...pids()].map(pssKiB))
+    peakKiB = Math.max(
+      peakKiB,
+      sizes.reduce((sum, size) => sum + size, 0),
+    )
+  }
+  const timer = setInterval(() => void look(), everyMs)
+  return {
+    get peakMiB() {
+      return Math.round(peakKiB / 1024)
+    },
+    close: () => clearInterval(timer),
+  }
+}
+
+async function pssKiB(pid: number): Promise<number> {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '')
+  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0)
+}

@@ -1,0 +1,16 @@
+/**
+ * What all programs have in common: their frame, their configuration, their files. What a program does is its own.
+ *
+ * @example
+ * await runProgram(async (config, log) => {
+ *   const accountant = await startAccountant({ … })
+ *   return { ready: { url: accountant.url }, close: accountant.close }
+ * })
+ *
+ * @module
+ */
+
+import './node-version.ts'
+
+export * from './files.ts'
+export * from './run-program.ts'

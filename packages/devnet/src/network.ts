@@ -28,6 +28,8 @@ export interface Devnet {
   readonly processes: Processes
   /** What the accountant says of itself. */
   accountantStatus(): Promise<{ readonly credited: string; readonly fees: string; readonly batches: number }>
+  /** The accountant's process. */
+  hub(): Running
   readonly people: Readonly<Record<HomeName, Person>>
   /** Starts a person's node, or the accountant, again with the same data: after a crash. */
   restart(name: HomeName | 'accountant'): Promise<void>
@@ -49,6 +51,8 @@ export interface Website {
   /** Bytes served to each address. */
   visitors(): Promise<Readonly<Record<string, number>>>
 }
+
+const stageOf = { bob: 'provider', dan: 'provider', alice: 'consumer', erin: 'consumer' } as const
 
 const ports = { accountant: 4060, transactor: 4070, fullNode: 4040, stun: 3478, website: 8080 } as const
 
@@ -107,13 +111,13 @@ async function startIn(
       lab: true,
       addresses: fullNodeAddresses.map((host) => ({ host, port: ports.fullNode, stunPort: ports.stun })),
     }).then((file) =>
-      processes.start('full-nodes', places.fullNodes, program('@myst/node', 'full-node-main.ts'), [file]),
+      processes.start('full-nodes', places.fullNodes, program('@myst/node', 'full-node-main.ts'), [file], 'network'),
     ),
     config('website', { host: site.address, port: ports.website }).then((file) =>
-      processes.start('website', site, local('website-main.ts'), [file]),
+      processes.start('website', site, local('website-main.ts'), [file], 'network'),
     ),
   ])
-  processes.add('chain', chain.child)
+  processes.add(chain.child, 'network')
   const contracts = await deployDevnet(
     chain.client,
     { operator: crypto.addressOf(richKeys.operator), transactor: crypto.addressOf(richKeys.transactor) },
@@ -150,13 +154,13 @@ async function startIn(
     const dataDir = `${dir}/${name}`
     const json = { profile: profileFile, dataDir, host: services.address, port: ports[name], ...more }
     const file = await config(name, { ...json, ...(await writeKey(crypto, dataDir, key)) })
-    return processes.start(name, services, program(`@myst/${name}`, 'main.ts'), [file])
+    return processes.start(name, services, program(`@myst/${name}`, 'main.ts'), [file], 'service')
   }
   const startAccountant = () =>
     startService('accountant', richKeys.operator, {
       accountant: contracts.accountant,
       collectEveryMs: 2000,
-      collectFrom: (myst / 1000n).toString(),
+      collectFrom: '1',
     })
   const startPerson = async (name: HomeName): Promise<Person> => {
     const place = places.homes[name]
@@ -168,7 +172,7 @@ async function startIn(
       policy: { minInvoiceMs: 1000, maxInvoiceMs: 1000 },
       ...(place.bind === undefined ? {} : { bind: { host: place.bind, port: 0 } }),
     })
-    const running = await processes.start(name, place, program('@myst/node', 'main.ts'), [file])
+    const running = await processes.start(name, place, program('@myst/node', 'main.ts'), [file], stageOf[name])
     const token = (await readFile(`${dataDir}/api-token`, 'utf8')).trim()
     const api = createApiClient({ socketPath: String(running.ready.socket), token })
     return { name, place, dataDir, identity: running.ready.identity as Address, api, running }
@@ -193,6 +197,7 @@ async function startIn(
     processes,
     people,
     accountantStatus: () => askReport(hub),
+    hub: () => hub,
     website: { url: websiteUrl, host: site.address, visitors: () => askReport(websiteRunning) },
     async restart(name) {
       if (name === 'accountant') hub = await startAccountant()

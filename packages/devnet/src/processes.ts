@@ -19,41 +19,48 @@ export interface Running {
 
 export interface Processes {
   /** Starts a program of ours with its configuration file. @throws Fault `program-failed` with its last words. */
-  start(name: string, place: Place, script: string, args: readonly string[]): Promise<Running>
+  start(name: string, place: Place, script: string, args: readonly string[], stage: Stage): Promise<Running>
   /** Anything else that must end with the devnet. */
-  add(name: string, child: ChildProcess): void
+  add(child: ChildProcess, stage: Stage): void
   /** Of all that run. */
   readonly pids: readonly number[]
-  /** In the reverse order of their start, gracefully. */
+  /** Stage by stage, gracefully. */
   close(): Promise<void>
 }
+
+/** Who ends together: those who pay, then those who are paid, then what both need. */
+const stages = ['browser', 'consumer', 'provider', 'service', 'network'] as const
+export type Stage = (typeof stages)[number]
 
 /** scrypt, WebAssembly and a DHT on two busy cores. */
 const startTimeoutMs = 30_000
 const endTimeoutMs = 8_000
 
 export function createProcesses(logDir: string): Processes {
-  const running: { name: string; child: ChildProcess }[] = []
+  let running: { stage: Stage; child: ChildProcess }[] = []
 
   return {
-    async start(name, place, script, args) {
+    async start(name, place, script, args, stage) {
       const logFile = `${logDir}/${name}.log`
       const log = openSync(logFile, 'a', 0o600)
       // The IPC channel tells a program that its starter is gone, however that ended.
       const child = place.spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', log, 'ipc'] })
       closeSync(log)
-      running.push({ name, child })
+      running.push({ stage, child })
       const ready = await firstLine(child)
       if (ready !== undefined) return { name, child, ready }
       throw new Fault('program-failed', { name, log: logFile, last: lastLine(logFile) })
     },
-    add: (name, child) => running.push({ name, child }),
+    add: (child, stage) => running.push({ stage, child }),
     get pids() {
       return running.flatMap(({ child }) => (child.exitCode === null && child.pid !== undefined ? [child.pid] : []))
     },
     async close() {
-      // Those who pay and are paid first, side by side; what they need after them.
-      for (const { child } of running.splice(0).toReversed()) await endProcess(child)
+      const ending = running
+      running = []
+      for (const stage of stages) {
+        await Promise.all(ending.filter((entry) => entry.stage === stage).map(({ child }) => endProcess(child)))
+      }
     },
   }
 }

@@ -84,7 +84,7 @@ export function download(
 ): Promise<number> {
   const visit = JSON.stringify({ url: `${devnet.website.url}/bytes/${bytes}`, ...(socks && { socks }) })
   const child = place.spawn(process.execPath, [browserScript, visit], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
-  devnet.processes.add('browser', child)
+  devnet.processes.add(child, 'browser')
   return new Promise((resolve, reject) => {
     let so = 0
     child.on('message', (message) => {

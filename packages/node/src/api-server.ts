@@ -11,7 +11,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { type ApiRefusalCode, explain, nodeFiles, type RefusalJson, type Route, routes } from '@myst/api'
 import { assert, Fault } from '@myst/protocol'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type ApiCallDeps, type ApiCalls, createApiCalls, nodeStopping } from './api-calls.ts'
 import { createEventStreams, type EventStreams } from './api-events.ts'
 import { checkHead, type Gate, hostsOf } from './api-gate.ts'
@@ -130,7 +130,7 @@ function createListener({ calls, events, state, log }: Shared, gate: () => Gate)
     exposeHeadRoutes: false,
     // Strings stay strings and unknown fields stay, to be refused: what is sent is what is checked.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
-    frameworkErrors: (_error, _request, reply) => {
+    frameworkErrors: (_error, _request, reply: FastifyReply) => {
       void reply.code(400).send(refusalOf(new Fault('request-malformed' satisfies ApiRefusalCode)))
     },
     clientErrorHandler: (_error, socket) => {
@@ -201,7 +201,7 @@ function faultOf(error: FastifyError | Fault, request: FastifyRequest): Fault {
   const [wrong] = error.validation ?? []
   if (wrong !== undefined) {
     const at = `${error.validationContext}${wrong.instancePath}`
-    const unknown = wrong.params['additionalProperty']
+    const unknown = wrong.params.additionalProperty
     return new Fault('request-invalid' satisfies ApiRefusalCode, {
       at,
       why: unknown === undefined ? wrong.message : `has an unknown field ${JSON.stringify(unknown).slice(0, 80)}`,

@@ -17,7 +17,17 @@ try {
    chain p { type filter hook postrouting priority 300; ip saddr 198.18.0.80 counter comment "from website";  ip daddr 198.18.0.80 counter comment "to website"; }
  }`,
     })
-  for (let i = 0; i < 15; i++) {
+  const dump = async (why: string, hers: unknown, his: unknown) => {
+ log(why)
+      
+
+      log(hers, his)
+      for (const [n, h] of [['bob', w.bob], ['alice', w.alice], ['bobhome', w.bobHome], ['alicehome', w.aliceHome]] as const)
+      console.log(n, (await h.exec('conntrack', ['-L', '-p', 'udp'])).stdout)
+      for (const h of [w.alice, w.bob]) console.log((await h.exec('sh', ['-c', 'for s in /var/run/wireguard/myst*; do i=$(basename $s .sock); [ -d /sys/class/net/$i ] && printf "get=1\\n\\n" | timeout 1 python3 -c "import socket,sys;s=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1]);s.send(b\'get=1\\n\\n\');print(s.recv(9999).decode())" $s; done; ss -uan'])).stdout)
+      console.log((await w.bob.exec('nft', ['list', 'ruleset'])).stdout.match(/set direct_ports[^}]*}/g))
+}
+  for (let i = 0; i < 40; i++) {
     const d = b.remote.get('http://198.18.0.80/6000000', 10000).catch((e) => e)
     const [hers, his] = await Promise.all([c.remote.punch(), p.remote.punch()])
     if (hers.kind !== 'direct' || his.kind !== 'direct') {
@@ -28,20 +38,10 @@ try {
     let done = false
     const m = performance.now()
     await p.remote.usePath(0, his)
-    await c.remote.usePath(hers)
+    await w.bob.exec('nft', ['-f', '-'], { stdin: `table inet cnt${i} { chain a { type filter hook prerouting priority -350; ip saddr 203.0.113.8 udp dport ${his.localPort} counter comment "in raw"; }; chain b { type filter hook input priority 300; ip saddr 203.0.113.8 udp dport ${his.localPort} counter comment "NOT redirected"; ip saddr 203.0.113.8 meta l4proto udp counter comment "input"; }; chain c { type filter hook output priority -350; ip daddr 203.0.113.8 counter comment "output"; }; }` })
+    await c.remote.usePath(hers).catch(async (e) => { log('DEAD', e.message); await dump('dead', hers, his); console.log((await w.bob.exec('nft', ['list', 'table', 'inet', `cnt${i}`])).stdout) })
     const moved = performance.now() - m
-    setTimeout(async () => {
-      if (done) return
-      log('stalled?')
-      console.log('website', (await w.website.exec('ss', ['-tin'])).stdout)
-      console.log('alice', (await w.alice.exec('ss', ['-tin'])).stdout)
-      console.log('bob', (await w.bob.exec('conntrack', ['-L', '-p', 'tcp'])).stdout)
-      console.log('bobhome', (await w.bobHome.exec('conntrack', ['-L', '-p', 'tcp'])).stdout)
-      console.log((await w.bob.exec('nft', ['list', 'ruleset'])).stdout.match(/chain (dbg|to_consumer)[^}]*}/g))
-      console.log((await w.bob.exec('cat', ['/proc/net/stat/nf_conntrack'])).stdout)
-      console.log((await w.bobHome.exec('cat', ['/proc/net/stat/nf_conntrack'])).stdout)
-      for (const h of [w.bobHome, w.bob]) console.log((await h.exec('nft', ['list', 'table', 'inet', 'dbg'])).stdout)
-    }, 4000)
+    setTimeout(() => { if (!done) void dump('stalled', hers, his) }, 4000)
     const r = await d
     done = true
     if (r instanceof Error) {

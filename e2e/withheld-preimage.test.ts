@@ -1,0 +1,180 @@
+/**
+ * A consumer and a provider who work together: he lets the accountant credit him, keeps the preimage back, she takes her
+ * money out of the channel, and then he settles. On the real chain, against the real accountant: they gain nothing.
+ */
+
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Accountant, startAccountant } from '@myst/accountant'
+import { createSender, readChannel } from '@myst/chain'
+import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
+import { loadNativeCrypto } from '@myst/crypto-native'
+import { deployDevnet, endProcess, richKeys, startChain } from '@myst/devnet'
+import {
+  type Address,
+  type Batch,
+  batchAnswerContent,
+  batchContent,
+  channelAddress,
+  decodeMessage,
+  derivePreimage,
+  type ExitRequest,
+  encodeMessage,
+  exchangeReplySchema,
+  exitRequestStruct,
+  hashlockOf,
+  hashPromise,
+  hashTypedData,
+  maxBatchBytes,
+  myst,
+  type NetworkProfile,
+  noTicks,
+  type PaymentPromise,
+  preimageSecret,
+  signContent,
+  signedContent,
+  toHex,
+  zeroAddress,
+} from '@myst/protocol'
+import { expect, test } from 'vitest'
+
+const crypto = await loadNativeCrypto()
+const keyOf = (byte: number) => new Uint8Array(32).fill(byte)
+const [erinKey, danKey] = [keyOf(0xe1), keyOf(0xd1)]
+const [erin, dan] = [crypto.addressOf(erinKey), crypto.addressOf(danKey)]
+const paidIn = 5n * myst
+const promised = 2n * myst
+const dayS = 86_400
+
+test('who withholds the preimage and exits gains nothing', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'myst-withheld-'))
+  const host = '127.0.31.1'
+  const chain = await startChain(
+    { address: host, spawn: (command, args, options) => spawn(command, [...args], options) },
+    `${dir}/chain.ipc`,
+  )
+  let carol: Accountant | undefined
+  try {
+    const { client } = chain
+    const operator = crypto.addressOf(richKeys.operator)
+    const transactor = crypto.addressOf(richKeys.transactor)
+    const url = `http://${host}:4060`
+    const { contracts, accountant, faucet, deployedAtBlock } = await deployDevnet(client, { operator, transactor }, url)
+    const profile: NetworkProfile = {
+      networkId: 'devnet',
+      chainId: client.chainId,
+      rpcUrls: [chain.rpcUrl],
+      contracts,
+      deployedAtBlock,
+      confirmationDepth: 1,
+      accountants: [{ address: accountant, operator, url }],
+      transactorUrls: [],
+      bootstrap: [],
+      stunServers: [],
+      exit: { publicRanges: [], publicEndpoints: [] },
+      priceScale: 1n,
+    }
+    carol = await startAccountant({
+      profile,
+      accountant,
+      operatorKey: richKeys.operator,
+      dataDir: `${dir}/accountant`,
+      host,
+      port: 4060,
+      collectEveryMs: 300,
+      collectFrom: 1n,
+      openCost: 0n,
+      log: () => {},
+    })
+    const sender = createSender(client, richKeys.transactor)
+    const channel = channelAddress(crypto, contracts, erin, accountant)
+    await faucet(channel, paidIn)
+    await sender.send({ to: contracts.registry, abi: registryAbi, name: 'openChannel', args: [erin, accountant] })
+
+    // Erin promises, Dan lets Carol credit it, and neither shows the preimage.
+    const domain = { chainId: client.chainId, verifyingContract: accountant }
+    const preimage = derivePreimage(preimageSecret(danKey), { chainId: client.chainId, accountant }, 1n)
+    const hashlock = hashlockOf(crypto, preimage)
+    const promise: PaymentPromise = {
+      amount: promised,
+      hashlock,
+      agreement: { id: toHex(keyOf(1)), provider: dan, total: promised },
+      ticks: noTicks,
+    }
+    const signature = crypto.sign(hashPromise(crypto, { chainId: client.chainId, channel }, promise), erinKey)
+    const batch: Batch = {
+      provider: dan,
+      epoch: 1n,
+      hashlock,
+      previousAmount: 0n,
+      items: [{ consumer: erin, promise, signature }],
+    }
+    const answer = await exchange(url, signContent(crypto, domain, batchContent, batch, danKey))
+    expect(answer.verdicts[0]?.code).toBeUndefined()
+    const credited = answer.promise.amount
+    expect(credited).toBe((promised * 95n) / 100n)
+
+    // Erin asks for her money back; Carol lays the promise on chain as a hold at once.
+    const request: ExitRequest = { beneficiary: erin, transactor: zeroAddress, fee: 0n, nonce: 1n, deadline: 2n ** 40n }
+    const exitSignature = crypto.sign(
+      hashTypedData(crypto, { chainId: client.chainId, verifyingContract: channel }, exitRequestStruct, request),
+      erinKey,
+    )
+    await sender.send({
+      to: channel,
+      abi: consumerChannelAbi,
+      name: 'requestExit',
+      args: [request, toHex(exitSignature)],
+    })
+    const look = () => readChannel(client, { token: contracts.token, channel, depth: 1 })
+    await expect.poll(async () => (await look()).held, { timeout: 10_000 }).toBe(promised)
+
+    // Four days later she takes what is left, and then Dan settles.
+    await client.rpc.request({ method: 'evm_increaseTime' as never, params: [4 * dayS + 60] as never })
+    await client.rpc.request({ method: 'evm_mine' as never, params: [] as never })
+    await sender.send({ to: channel, abi: consumerChannelAbi, name: 'finalizeExit', args: [] })
+    const balanceOf = (of: Address) =>
+      client.rpc.readContract({ address: contracts.token, abi: mystTokenAbi, functionName: 'balanceOf', args: [of] })
+    expect(await balanceOf(erin)).toBe(paidIn - promised)
+    const danSends = createSender(client, danKey)
+    await client.rpc.request({
+      method: 'anvil_setBalance' as never,
+      params: [dan, toHex(new Uint8Array(8).fill(1))] as never,
+    })
+    await danSends.send({
+      to: accountant,
+      abi: accountantAbi,
+      name: 'settle',
+      args: [dan, credited, toHex(preimage), toHex(answer.promise.signature)],
+    })
+
+    // His settlement shows the preimage to everybody, and Carol collects what was held.
+    await expect.poll(async () => (await look()).settled, { timeout: 10_000 }).toBe(promised)
+    const together = (await balanceOf(erin)) + (await balanceOf(dan))
+    expect(together).toBe(paidIn - promised + credited)
+    expect(await balanceOf(channel)).toBe(0n)
+  } finally {
+    await carol?.close()
+    await endProcess(chain.child)
+    await rm(dir, { recursive: true, force: true })
+  }
+}, 60_000)
+
+async function exchange(
+  url: string,
+  batch: Parameters<typeof encodeMessage<{ content: Uint8Array; signature: Uint8Array }>>[1],
+) {
+  const response = await fetch(`${url}/v1/exchange`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/cbor' },
+    body: Buffer.from(encodeMessage(signedContent(maxBatchBytes), batch)),
+  })
+  const reply = decodeMessage(exchangeReplySchema, new Uint8Array(await response.arrayBuffer()), maxBatchBytes + 4096)
+  if (!reply.ok || reply.value.kind !== 'answered')
+    throw new Error(`not answered: ${JSON.stringify(reply, (_, v) => (typeof v === 'bigint' ? String(v) : v))}`)
+  const answer = decodeMessage(batchAnswerContent.schema, reply.value.answer.content, maxBatchBytes)
+  if (!answer.ok) throw new Error(answer.refusal.code)
+  return answer.value
+}

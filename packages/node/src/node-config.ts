@@ -1,0 +1,143 @@
+/**
+ * A node's configuration: one JSON file, read once, checked whole. Paths in it are relative to the file itself.
+ *
+ * @module
+ */
+
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { amountSchema, closed, countrySchema, endpointSchema, priceSchema, serviceTypeSchema } from '@myst/api'
+import { Fault, type NetworkProfile, parseNetworkProfile } from '@myst/protocol'
+import { type Static, type TSchema, Type } from 'typebox'
+import { Check, Errors } from 'typebox/value'
+import { readAmount } from './api-json.ts'
+import type { ServiceOffer } from './node-core.ts'
+import { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'
+
+export interface NodeConfig {
+  readonly profile: NetworkProfile
+  readonly dataDir: string
+  readonly passphraseFile?: string
+  /** Where the link's UDP socket binds. */
+  readonly bind?: { readonly host: string; readonly port: number }
+  /** The API on TCP besides its Unix socket. */
+  readonly api?: { readonly host: string; readonly port: number }
+  readonly drivers: readonly DriverName[]
+  readonly wireguard: { readonly defaultRoute?: boolean; readonly sessions?: string }
+  readonly policy: Partial<PaymentPolicy>
+  /** Offered as soon as the node runs. */
+  readonly serve: readonly ServiceOffer[]
+  /** A STUN server for the network's other nodes. */
+  readonly stun?: { readonly host: string; readonly port: number }
+}
+
+export type DriverName = 'proxy' | 'wireguard'
+
+/** Where the API listens when the configuration says `"api": {}`. */
+const apiDefaults = { host: '127.0.0.1', port: 4050 } as const
+const maxConfigBytes = 256 * 1024
+
+const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 })
+const milliseconds = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
+
+/** Every field of the policy, an amount as a decimal string; what is left out keeps its default. */
+const policyFields = {
+  firstCredit: amountSchema,
+  maxCredit: amountSchema,
+  firstInvoiceAmount: amountSchema,
+  dueAmount: amountSchema,
+  minDelta: amountSchema,
+  minInvoiceMs: milliseconds,
+  maxInvoiceMs: milliseconds,
+  graceMs: milliseconds,
+  exposureLimit: amountSchema,
+  firstCreditLimits: Type.Partial(closed({ perPrefixPerHour: count, perDay: amountSchema })),
+  exchange: Type.Partial(closed({ dueSum: amountSchema, maxAgeMs: milliseconds, maxItems: count })),
+  feeLimit: Type.Integer({ minimum: 0, maximum: 10_000 }),
+  pace: Type.Partial(
+    closed({ minInvoiceMs: milliseconds, maxInvoiceMs: milliseconds, maxInvoiceAmount: amountSchema }),
+  ),
+  restoreJump: amountSchema,
+} satisfies Record<keyof PaymentPolicy, TSchema>
+
+const configSchema = closed({
+  profile: Type.String({ minLength: 1 }),
+  dataDir: Type.String({ minLength: 1 }),
+  passphraseFile: Type.Optional(Type.String({ minLength: 1 })),
+  bind: Type.Optional(endpointSchema),
+  api: Type.Optional(Type.Partial(endpointSchema)),
+  drivers: Type.Optional(Type.Array(Type.Union([Type.Literal('proxy'), Type.Literal('wireguard')]))),
+  wireguard: Type.Optional(
+    closed({ defaultRoute: Type.Optional(Type.Boolean()), sessions: Type.Optional(Type.String()) }),
+  ),
+  policy: Type.Optional(Type.Partial(closed(policyFields))),
+  serve: Type.Optional(
+    Type.Array(closed({ serviceType: serviceTypeSchema, country: countrySchema, price: Type.Optional(priceSchema) })),
+  ),
+  stun: Type.Optional(endpointSchema),
+})
+type ConfigJson = Static<typeof configSchema>
+
+/** @throws Fault `config-unreadable`, `config-invalid`, and those of `readProfile`. */
+export async function readNodeConfig(path: string): Promise<NodeConfig> {
+  const json = checkConfig(await readJson(path))
+  const at = (file: string) => resolve(dirname(path), file)
+  const profile = await readProfile(at(json.profile))
+  const { passphraseFile, bind, api, stun } = json
+  return {
+    profile,
+    dataDir: at(json.dataDir),
+    drivers: json.drivers ?? ['proxy'],
+    wireguard: json.wireguard ?? {},
+    policy: readPolicy(profile.priceScale, json.policy ?? {}),
+    serve: (json.serve ?? []).map(({ price, ...offer }) => ({
+      ...offer,
+      ...(price === undefined
+        ? {}
+        : { price: { perHour: readAmount(price.perHour), perGib: readAmount(price.perGib) } }),
+    })),
+    ...(passphraseFile === undefined ? {} : { passphraseFile: at(passphraseFile) }),
+    ...(bind === undefined ? {} : { bind }),
+    ...(api === undefined ? {} : { api: { ...apiDefaults, ...api } }),
+    ...(stun === undefined ? {} : { stun }),
+  }
+}
+
+/** @throws Fault `config-unreadable`, `profile-invalid`, `profile-private-ranges`. */
+export async function readProfile(path: string): Promise<NetworkProfile> {
+  const profile = parseNetworkProfile(await readJson(path))
+  if (profile.ok) return profile.value
+  throw new Fault(profile.refusal.code, { path, ...profile.refusal })
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    const text = await readFile(path, 'utf8')
+    if (text.length > maxConfigBytes) throw new RangeError(`larger than ${maxConfigBytes} bytes`)
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
+  } catch (cause) {
+    throw new Fault('config-unreadable', { path, why: (cause as Error).message }, { cause })
+  }
+}
+
+function checkConfig(json: unknown): ConfigJson {
+  if (Check(configSchema, json)) return json
+  const [wrong] = Errors(configSchema, json)
+  if (wrong?.keyword === 'additionalProperties') {
+    const [unknown] = wrong.params.additionalProperties
+    throw new Fault('config-invalid', { at: `${wrong.instancePath}/${unknown}`, why: 'is no setting' })
+  }
+  throw new Fault('config-invalid', { at: wrong?.instancePath || 'the file', why: wrong?.message })
+}
+
+/** Groups are filled up with their defaults, which depend on the network's price scale. */
+function readPolicy(scale: bigint, json: NonNullable<ConfigJson['policy']>): Partial<PaymentPolicy> {
+  const defaults: Record<string, unknown> = { ...paymentPolicy(scale) }
+  const read = (value: unknown, name?: string): unknown => {
+    if (typeof value === 'string') return readAmount(value)
+    if (typeof value !== 'object' || value === null) return value
+    const inner = Object.entries(value).map(([key, given]) => [key, read(given)])
+    return { ...(name === undefined ? {} : (defaults[name] as object)), ...Object.fromEntries(inner) }
+  }
+  return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, read(value, name)]))
+}

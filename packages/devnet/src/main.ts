@@ -1,5 +1,6 @@
 /**
  * `./dev up`: the whole network on this machine, traffic flowing and paid for, until Ctrl-C; with `--once`, the story to its end.
+ * `--json` prints its outcome as one object, `--loopback` does without namespaces, `--keep` leaves data and logs behind.
  *
  * @module
  */
@@ -19,6 +20,7 @@ const { values: flags } = parseArgs({
     once: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     loopback: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
   },
 })
 
@@ -45,7 +47,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 try {
   const crypto = await loadNativeCrypto()
-  devnet = await startDevnet(crypto, { places: flags.loopback ? 'loopback' : 'best', say })
+  devnet = await startDevnet(crypto, { places: flags.loopback ? 'loopback' : 'best', keep: flags.keep, say })
   const running = devnet
   const memory = watchMemory(() => running.processes.pids)
   if (flags.once) {

@@ -63,7 +63,12 @@ const priceScale = 20n
 
 export async function startDevnet(
   crypto: Crypto,
-  options: { readonly places: 'namespaces' | 'loopback' | 'best'; readonly say: (line: string) => void },
+  options: {
+    readonly places: 'namespaces' | 'loopback' | 'best'
+    /** Leaves data and logs where they are when it closes. */
+    readonly keep?: boolean
+    readonly say: (line: string) => void
+  },
 ): Promise<Devnet> {
   const { say } = options
   const dir = await mkdtemp(join(tmpdir(), 'myst-devnet-'))
@@ -72,7 +77,8 @@ export async function startDevnet(
   const close = async () => {
     await processes.close()
     await places?.close()
-    await rm(dir, { recursive: true, force: true })
+    if (options.keep) say(`Data and logs stay in ${dir}.`)
+    else await rm(dir, { recursive: true, force: true })
   }
   try {
     places = await makePlaces(options.places)

@@ -25,6 +25,8 @@ export interface Download {
   readonly who: HomeName
   readonly connectionId: string
   readonly bytes: number
+  /** How the tunnel's packets travelled in the end. */
+  readonly path: 'link' | 'direct'
 }
 
 const topUp = 20n * myst
@@ -70,8 +72,11 @@ export async function browse(
   const connection = await person.api.connect({ serviceType, provider: provider.identity })
   say(`${called(person.name)} is connected to ${called(provider.name)}: ${connection.description}.`)
   const bytes = await download(devnet, person, wish.bytes, connection.listening)
-  say(`${called(person.name)} has downloaded ${(bytes / 1e6).toFixed(0)} MB through ${called(provider.name)}.`)
-  return { who: person.name, connectionId: connection.id, bytes }
+  const { connections } = await person.api.connections()
+  const path = connections.find(({ id }) => id === connection.id)?.path ?? 'link'
+  const how = path === 'direct' ? 'on a path punched through both routers' : 'over the link'
+  say(`${called(person.name)} has downloaded ${(bytes / 1e6).toFixed(0)} MB through ${called(provider.name)}, ${how}.`)
+  return { who: person.name, connectionId: connection.id, bytes, path }
 }
 
 /** In a process of its own, where the person lives. @throws Fault `download-failed`. */
@@ -128,6 +133,7 @@ export async function tellStory(crypto: Crypto, devnet: Devnet, say: (line: stri
   }
   const [byAlice = 0] = downloads.map(({ bytes }) => bytes)
   must('Alice downloads at least 60 MB', byAlice >= 60_000_000)
+  must("Alice's tunnel has a path of its own", driver !== 'wireguard' || downloads[0]?.path === 'direct')
   must('Alice pays by at least 10 promises', books.consumers.alice.promises >= 10)
   must('all consumers together pay by at least 20 promises', books.promises >= 20)
   must('everything promised is exchanged', exchanged.inFlight === 0n)

@@ -23,6 +23,13 @@ export async function listIdentities(dataDir: string): Promise<readonly Address[
   return found
 }
 
+/** The one that a node uses: the last that was made or imported. */
+export async function currentIdentity(dataDir: string): Promise<Address | undefined> {
+  const current = (await readFile(currentFile(dataDir), 'utf8').catch(() => '')).trim()
+  const identities = await listIdentities(dataDir)
+  return identities.find((address) => address === current) ?? identities.at(-1)
+}
+
 export async function createIdentity(crypto: Crypto, dataDir: string, passphrase: string): Promise<Address> {
   return importIdentity(crypto, dataDir, new Uint8Array(randomBytes(32)), passphrase)
 }
@@ -49,9 +56,7 @@ export async function unlockIdentity(
   dataDir: string,
   passphrase: string,
 ): Promise<{ readonly identity: Address; readonly privateKey: Uint8Array }> {
-  const current = (await readFile(currentFile(dataDir), 'utf8').catch(() => '')).trim()
-  const identities = await listIdentities(dataDir)
-  const identity = identities.find((address) => address === current) ?? identities.at(-1)
+  const identity = await currentIdentity(dataDir)
   if (identity === undefined) throw new Fault('identity-missing', { dataDir })
   const key = await decryptKey(crypto, await exportIdentity(dataDir, identity), passphrase)
   if (!key.ok) throw new Fault('identity-locked', { identity, why: key.refusal.code })

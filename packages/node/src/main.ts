@@ -1,28 +1,22 @@
 /**
  * Runs a node: `node packages/node/src/main.ts config.json`.
  *
- * One line of JSON on stdout says that it is ready, the log goes to stderr. SIGTERM and SIGINT end it gracefully, a second
- * signal at once. Exit codes: 0 ended as asked, 1 refused, 2 used wrongly, 3 something it needs does not answer.
+ * One line of JSON on stdout says that it is ready, the log goes to stderr. SIGTERM, SIGINT, or the end of a parent that
+ * holds an IPC channel end it gracefully, the same signal again at once. Exit codes: 0 ended as asked, 1 refused, 2 used
+ * wrongly, 3 something it needs does not answer.
  *
  * @module
  */
 
+// First: it refuses an old Node before anything native is loaded.
+import '@myst/program'
 import process from 'node:process'
 
 /** Sessions are paid and ended within it; a stuck peer must not hold a shutdown for ever. */
 const closeTimeoutMs = 10_000
-/** Older ones don't strip types from what is loaded here, and native modules crash in them. */
-const oldestNode = [22, 18] as const
 
 const say = (line: string): void => {
   process.stderr.write(`${new Date().toISOString()} ${line}\n`)
-}
-
-function refuseOldNode(): void {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return
-  say(`This needs Node ${oldestNode.join('.')} or newer; this is ${process.versions.node}.`)
-  process.exit(2)
 }
 
 async function main(): Promise<number> {
@@ -56,21 +50,23 @@ async function main(): Promise<number> {
   return 0
 }
 
-/** Resolves at the first signal with what to say; the second ends the process. */
+/**
+ * Resolves at the first reason to end with what to say. The same one again ends the process at once; another one does not,
+ * since Ctrl-C comes from the terminal and then, as SIGTERM, from a parent that got it too.
+ */
 function watchSignals(): Promise<string> {
   return new Promise((resolve) => {
-    let asked = false
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(signal === 'SIGINT' ? 130 : 143)
-        asked = true
-        resolve(`${signal}: ending sessions; once more to leave at once`)
+    const seen = new Set<string>()
+    for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) {
+      process.on(event, () => {
+        if (seen.has(event)) process.exit(event === 'SIGINT' ? 130 : 143)
+        seen.add(event)
+        resolve(`${event}: ending sessions; once more to leave at once`)
       })
     }
   })
 }
 
-refuseOldNode()
 try {
   process.exit(await main())
 } catch (error) {

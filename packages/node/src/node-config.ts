@@ -122,11 +122,16 @@ async function readJson(path: string): Promise<unknown> {
 
 function checkConfig(json: unknown): ConfigJson {
   if (Check(configSchema, json)) return json
-  const [wrong] = Errors(configSchema, json)
-  if (wrong?.keyword === 'additionalProperties') {
-    const [unknown] = wrong.params.additionalProperties
-    throw new Fault('config-invalid', { at: `${wrong.instancePath}/${unknown}`, why: 'is no setting' })
+  const errors = Errors(configSchema, json)
+  for (const { keyword, params, instancePath } of errors) {
+    if (keyword !== 'additionalProperties') continue
+    const known = instancePath === '' ? `; there are ${Object.keys(configSchema.properties).join(', ')}` : ''
+    throw new Fault('config-invalid', {
+      at: `${instancePath}/${params.additionalProperties[0]}`,
+      why: `is no setting${known}`,
+    })
   }
+  const [wrong] = errors
   throw new Fault('config-invalid', { at: wrong?.instancePath || 'the file', why: wrong?.message })
 }
 

@@ -262,6 +262,8 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
           funds,
           capacityStatement: accountantClient.capacityStatement,
           findPath: (link, signal) => findTunnelPath({ link, profile, signal }),
+          newestProposal: async () =>
+            (await find({ provider: proposal.provider, serviceType: proposal.serviceType }))[0],
           onChange: changed,
           log,
         },
@@ -278,7 +280,12 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
         },
       )
       connections.set(id, connection)
-      await connection.open()
+      try {
+        await connection.open()
+      } catch (fault) {
+        connections.delete(id)
+        throw fault
+      }
       return connection.view
     },
 

@@ -15,6 +15,7 @@ import {
   type BatchAnswer,
   type Bytes32,
   feeOf,
+  firstEpoch,
   type ItemVerdict,
   maxOf,
   refuse,
@@ -26,6 +27,11 @@ import {
 export interface ExchangerState {
   /** The open epoch: its lock goes into new invoices. Never used twice, see `firstEpoch`. */
   readonly epoch: bigint
+  /**
+   * Epochs that were open when the process ended, oldest first. Their locks are in invoices that may still be paid, so each
+   * is closed by a batch of its own (an empty one, if need be) before the open one: its preimage can be shown then.
+   */
+  readonly retired: readonly bigint[]
   /** Newest promise of each agreement that is not yet credited, by `agreementKey`, oldest first. */
   readonly pending: ReadonlyMap<string, PendingPromise>
   /** What each agreement was credited so far. */
@@ -76,7 +82,15 @@ export interface ItemOutcome {
 }
 
 export function createExchanger(epoch: bigint): ExchangerState {
-  return { epoch, pending: new Map(), credited: new Map(), creditedSum: 0n, feeSum: 0n }
+  return { epoch, retired: [], pending: new Map(), credited: new Map(), creditedSum: 0n, feeSum: 0n }
+}
+
+/**
+ * Continues from disk, with a fresh epoch: if the disk was an old backup, the saved one may have been used already, and a
+ * promise under a lock whose preimage the accountant knows would be a gift to it.
+ */
+export function restartExchanger(saved: ExchangerState, startedAtMs: number): ExchangerState {
+  return { ...saved, retired: [...saved.retired, saved.epoch], epoch: firstEpoch(saved.epoch, 0n, startedAtMs) }
 }
 
 /** Takes a promise that the invoicer accepted; it replaces the agreement's older one. */
@@ -114,7 +128,8 @@ export function uncredited(state: ExchangerState): bigint {
 
 /** True when a batch should go now. */
 export function isBatchDue(state: ExchangerState, nowMs: number, policy: ExchangerPolicy): boolean {
-  if (state.inFlight !== undefined || state.pending.size === 0) return false
+  if (state.inFlight !== undefined) return false
+  if (state.retired.length > 0) return true
   let sum = 0n
   for (const [key, { signed, sinceMs, urgent }] of state.pending) {
     if (urgent || nowMs - sinceMs >= policy.maxAgeMs) return true
@@ -138,18 +153,31 @@ export function closeBatch(
   policy: ExchangerPolicy,
 ): ExchangerState {
   assert(state.inFlight === undefined, 'one batch in flight')
-  const chosen = [...state.pending].slice(0, policy.maxItems)
+  const [retired, ...stillRetired] = state.retired
+  const epoch = retired ?? state.epoch
+  const hashlock = own.lockOf(epoch)
+  // What waits under a younger lock can't go with a retired epoch: the accountant doesn't know that lock yet.
+  const fitting = [...state.pending].filter(([, { signed }]) => {
+    return retired === undefined || signed.promise.hashlock === hashlock
+  })
+  const chosen = fitting.slice(0, policy.maxItems)
   const pending = new Map(state.pending)
   for (const [key] of chosen) pending.delete(key)
   const batch: Batch = {
     provider: own.provider,
-    epoch: state.epoch,
-    hashlock: own.lockOf(state.epoch),
+    epoch,
+    hashlock,
     previousAmount: state.newest?.amount ?? 0n,
     ...(state.newest === undefined ? {} : { lastPreimage: own.preimageOf(state.newest.epoch) }),
     items: chosen.map(([, { signed }]) => signed),
   }
-  return { ...state, epoch: state.epoch + 1n, pending, inFlight: { batch, keys: chosen.map(([key]) => key) } }
+  return {
+    ...state,
+    pending,
+    retired: stillRetired,
+    epoch: retired === undefined ? epoch + 1n : state.epoch,
+    inFlight: { batch, keys: chosen.map(([key]) => key) },
+  }
 }
 
 /**
@@ -200,7 +228,8 @@ export function adoptNewest(state: ExchangerState, newest: SignedAccountantPromi
     const signed = inFlight?.batch.items[index]
     if (signed !== undefined && !pending.has(key)) pending.set(key, { signed, sinceMs: 0, urgent: true })
   }
-  return { ...rest, pending, epoch: maxOf(state.epoch, newest.epoch + 1n), newest }
+  const retired = state.retired.filter((epoch) => epoch > newest.epoch)
+  return { ...rest, pending, retired, epoch: maxOf(state.epoch, newest.epoch + 1n), newest }
 }
 
 /** The accountant can't credit more than the step from what it credited before; nothing for a refused item. */

@@ -52,6 +52,8 @@ export interface ConnectionDeps {
   readonly capacityStatement: () => Promise<SignedContent>
   /** Looks for a path of the tunnel's own; undefined where there is none. Runs while the tunnel already works. */
   readonly findPath: (link: Link, signal: AbortSignal) => Promise<TunnelPath | undefined>
+  /** The provider's newest proposal of this service: after a restart it has another seq. */
+  readonly newestProposal: () => Promise<Proposal | undefined>
   readonly onChange: () => void
   readonly log: (line: string) => void
 }
@@ -91,7 +93,8 @@ interface Live {
 
 export function createConnection(deps: ConnectionDeps, options: ConnectionOptions): Connection {
   const { crypto, clock, book, log } = deps
-  const { keys, profile, proposal } = options
+  const { keys, profile } = options
+  let proposal = options.proposal
   const { provider, serviceType } = proposal
   let state: ConnectionState = 'not-connected'
   let reason: string | undefined
@@ -294,9 +297,20 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     await redial(clock.elapsedMs())
   }
 
+  /** Dialled again only at the price that was accepted, or a lower one. */
+  async function renewProposal(): Promise<boolean> {
+    const newest = await deps.newestProposal()
+    if (newest === undefined) return true
+    const { perGib, perHour } = options.proposal.price
+    if (newest.price.perGib > perGib || newest.price.perHour > perHour) return false
+    proposal = newest
+    return true
+  }
+
   async function redial(sinceMs: number): Promise<void> {
     for (let waitMs: number = redialMs.first; state === 'reconnecting'; waitMs = Math.min(2 * waitMs, redialMs.most)) {
       try {
+        if (!(await renewProposal())) return become('failed', 'provider-raised-price')
         const session = await openSession()
         if (state !== 'reconnecting') return stop(session, 'disconnected')
         return await begin(session)

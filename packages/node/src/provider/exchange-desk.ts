@@ -15,6 +15,7 @@ import {
   type ExchangerState,
   type ItemOutcome,
   isBatchDue,
+  restartExchanger,
   takeAnswer,
   uncredited,
 } from '@myst/payments'
@@ -99,6 +100,9 @@ export interface DeskOptions {
   readonly feeLimit: number
 }
 
+/** Restarts while the accountant is away; each leaves an epoch to be closed. */
+const maxRetired = 65_536
+
 const metaTable = table(
   'exchange',
   message({
@@ -109,6 +113,7 @@ const metaTable = table(
     inFlight: optional(4, message({ batch: field(0, batchSchema), keys: field(1, list(text(160), maxBatchItems)) })),
     batches: field(5, count(2 ** 53 - 1)),
     promises: field(6, count(2 ** 53 - 1)),
+    retired: field(7, list(uint(64), maxRetired)),
   }),
 )
 const pendingTable = table(
@@ -157,8 +162,9 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       )
     const pending = mine(pendingTable.load(store))
     const { newest, inFlight } = saved
-    return {
-      epoch: firstEpoch(saved.epoch, 0n, nowMs),
+    const onDisk: ExchangerState = {
+      epoch: saved.epoch,
+      retired: saved.retired,
       pending: new Map(
         [...pending].map(([key, { signed, sinceMs, urgent }]) => [key, { signed, sinceMs: Number(sinceMs), urgent }]),
       ),
@@ -168,13 +174,15 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       ...(newest === undefined ? {} : { newest }),
       ...(inFlight === undefined ? {} : { inFlight }),
     }
+    return restartExchanger(onDisk, nowMs)
   }
 
   /** Writes what differs; durable when it returns. */
   function persist(before: ExchangerState | undefined, after: ExchangerState): void {
-    const { epoch, newest, inFlight, creditedSum, feeSum } = after
+    const { epoch, retired, newest, inFlight, creditedSum, feeSum } = after
     const meta = {
       epoch,
+      retired,
       creditedSum,
       feeSum,
       batches,

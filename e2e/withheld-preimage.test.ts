@@ -3,15 +3,11 @@
  * money out of the channel, and then he settles. On the real chain, against the real accountant: they gain nothing.
  */
 
-import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type Accountant, startAccountant } from '@myst/accountant'
 import { createSender, readChannel } from '@myst/chain'
 import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { deployDevnet, endProcess, richKeys, startChain } from '@myst/devnet'
+import { richKeys } from '@myst/devnet'
 import {
   type Address,
   type Batch,
@@ -29,7 +25,6 @@ import {
   hashTypedData,
   maxBatchBytes,
   myst,
-  type NetworkProfile,
   noTicks,
   type PaymentPromise,
   preimageSecret,
@@ -39,6 +34,7 @@ import {
   zeroAddress,
 } from '@myst/protocol'
 import { expect, test } from 'vitest'
+import { openTestChain } from './support/chain.ts'
 
 const crypto = await loadNativeCrypto()
 const keyOf = (byte: number) => new Uint8Array(32).fill(byte)
@@ -49,33 +45,13 @@ const promised = 2n * myst
 const dayS = 86_400
 
 test('who withholds the preimage and exits gains nothing', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'myst-withheld-'))
   const host = '127.0.31.1'
-  const chain = await startChain(
-    { address: host, spawn: (command, args, options) => spawn(command, [...args], options) },
-    `${dir}/chain.ipc`,
-  )
+  const world = await openTestChain(crypto, host)
   let carol: Accountant | undefined
   try {
-    const { client } = chain
-    const operator = crypto.addressOf(richKeys.operator)
-    const transactor = crypto.addressOf(richKeys.transactor)
-    const url = `http://${host}:4060`
-    const { contracts, accountant, faucet, deployedAtBlock } = await deployDevnet(client, { operator, transactor }, url)
-    const profile: NetworkProfile = {
-      networkId: 'devnet',
-      chainId: client.chainId,
-      rpcUrls: [chain.rpcUrl],
-      contracts,
-      deployedAtBlock,
-      confirmationDepth: 1,
-      accountants: [{ address: accountant, operator, url }],
-      transactorUrls: [],
-      bootstrap: [],
-      stunServers: [],
-      exit: { publicRanges: [], publicEndpoints: [] },
-      priceScale: 1n,
-    }
+    const { dir, profile, accountantUrl: url } = world
+    const { client } = world.chain
+    const { contracts, accountant, faucet } = world.network
     carol = await startAccountant({
       profile,
       accountant,
@@ -157,8 +133,7 @@ test('who withholds the preimage and exits gains nothing', async () => {
     expect(await balanceOf(channel)).toBe(0n)
   } finally {
     await carol?.close()
-    await endProcess(chain.child)
-    await rm(dir, { recursive: true, force: true })
+    await world.close()
   }
 }, 60_000)
 

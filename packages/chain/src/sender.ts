@@ -4,6 +4,7 @@
  * @module
  */
 
+import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import { type Address, Fault, type Hex, toHex } from '@myst/protocol'
 import {
   type Abi,
@@ -83,9 +84,15 @@ export function createSender(client: ChainClient, privateKey: Uint8Array): Sende
   }
 }
 
+const contractErrors = [registryAbi, accountantAbi, consumerChannelAbi, mystTokenAbi]
+  .flatMap((abi): readonly Abi[number][] => abi)
+  .filter(({ type }) => type === 'error')
+
 async function simulate(client: ChainClient, account: ReturnType<typeof privateKeyToAccount>, call: Call) {
   try {
-    const { to: address, abi, name: functionName, args } = call
+    const { to: address, name: functionName, args } = call
+    // A contract passes on the errors of those it calls.
+    const abi = [...call.abi, ...contractErrors]
     const { request } = await client.rpc.simulateContract({ account, address, abi, functionName, args } as never)
     return request as object
   } catch (cause) {

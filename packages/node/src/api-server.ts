@@ -125,7 +125,8 @@ function createListener({ calls, events, state, log }: Shared, gate: () => Gate)
   const server = Fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
-    connectionTimeout: 0,
+    // Without one, our own answer is a refusal with its code.
+    http: { requireHostHeader: false },
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     // Strings stay strings and unknown fields stay, to be refused: what is sent is what is checked.

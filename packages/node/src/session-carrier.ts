@@ -14,6 +14,9 @@ export function carrierOf(link: Link): Carrier {
     onStream: (handler) => link.onStream(proxyProtocol, handler),
     sendDatagram: (bytes) => link.sendDatagram(tunnelProtocol, bytes),
     onDatagram: (handler) => link.onDatagram(tunnelProtocol, handler),
-    maxDatagramBytes: link.maxDatagramBytes,
+    // It grows as the link learns its path.
+    get maxDatagramBytes() {
+      return link.maxDatagramBytes
+    },
   }
 }

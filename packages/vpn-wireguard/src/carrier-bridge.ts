@@ -11,7 +11,10 @@ import type { Carrier } from '@myst/vpn'
 export interface CarrierBridge {
   /** The peer's endpoint, as wireguard sees it. */
   readonly endpoint: string
-  /** Drops what still comes in: wireguard would take a late packet for a sign that its peer has moved back here. */
+  /**
+   * Drops what comes in for a while: wireguard would take a late packet for a sign that its peer has moved back here. For
+   * a while only, since what comes in after it is not late: the peer did move back, perhaps unable to tell us.
+   */
   mute(): void
   unmute(wireguardPort: number): void
   close(): Promise<void>
@@ -19,6 +22,8 @@ export interface CarrierBridge {
 
 /** A few hundred ms of a fast download: without it wireguard-go's bursts overflow the default 208 KiB. */
 const socketBufferBytes = 4 << 20
+/** Longer than any queue on the way holds a packet. */
+const muteMs = 2_000
 const loopback = '127.0.0.1'
 /** First byte of a handshake initiation (WireGuard paper, §5.4.2). */
 const initiationType = 1
@@ -33,7 +38,7 @@ export async function joinCarrier(carrier: Carrier, wireguardPort: number): Prom
   const socket = createSocket({ type: 'udp4', recvBufferSize: socketBufferBytes, sendBufferSize: socketBufferBytes })
   let port = wireguardPort
   let open = true
-  let muted = false
+  let mutedUntilMs = 0
   let heard = false
   const repeats = new Set<NodeJS.Timeout>()
 
@@ -53,7 +58,7 @@ export async function joinCarrier(carrier: Carrier, wireguardPort: number): Prom
     }
   })
   carrier.onDatagram((bytes) => {
-    if (!open || muted) return
+    if (!open || performance.now() < mutedUntilMs) return
     heard = true
     stopRepeats()
     socket.send(bytes, port, loopback)
@@ -68,10 +73,10 @@ export async function joinCarrier(carrier: Carrier, wireguardPort: number): Prom
   return {
     endpoint: `${loopback}:${socket.address().port}`,
     mute() {
-      muted = true
+      mutedUntilMs = performance.now() + muteMs
     },
     unmute(wireguardPort) {
-      muted = false
+      mutedUntilMs = 0
       port = wireguardPort
     },
     async close() {

@@ -19,6 +19,7 @@ import {
 } from '@myst/vpn'
 import { joinCarrier } from './carrier-bridge.ts'
 import { createConsumerFirewall } from './consumer-firewall.ts'
+import { createConsumerPath } from './consumer-path.ts'
 import { createKeyPair, type KeyPair } from './keys.ts'
 import { removeLeftovers } from './leftovers.ts'
 import { nameInterface, nameRouteTable } from './owner.ts'
@@ -37,12 +38,6 @@ export interface WireguardConsumerOptions {
 /** One repetition by wireguard itself (5 s) and what a slow link takes. */
 const handshakeTimeoutMs = 8_000
 const pollMs = 3
-/** Round trips of the farthest paths take 0.3 s. */
-const answerTimeoutMs = 1_500
-/** 32 bytes each. Beyond 3 s nothing is late any more, and the provider has shut its carrier. */
-const speakAgainAfterMs = [30, 30, 60, 60, 120, 120, 240, 480, 960, 960]
-/** Home routers forget an idle UDP flow after 30 s. Only the initiator keeps it alive (`provider-tunnel.ts`). */
-const keepAliveSeconds = 25
 
 export function createWireguardConsumer(options: WireguardConsumerOptions = {}): ConsumerDriver {
   return { serviceType, prepare: (consumer) => prepare(consumer, options.defaultRoute ?? true) }
@@ -87,35 +82,15 @@ async function open(
   // Address and link first: while the link is down wireguard-go loses the packets of a finished handshake.
   await applyIp([`address add ${address}/32 dev ${name}`, `link set ${name} mtu ${mtu} up`])
 
-  const peer = `public_key=${publicKey}`
-  /** Off and on again: turning it on sends a packet at once, by which the provider learns our endpoint. */
-  const speakNow = ['persistent_keepalive_interval=0', `persistent_keepalive_interval=${keepAliveSeconds}`]
-  await configure(name, [peer, `endpoint=${bridge.endpoint}`, 'allowed_ip=0.0.0.0/0', ...speakNow])
+  const path = createConsumerPath(name, publicKey, bridge)
+  undo.push(path.close)
+  await configure(name, [`public_key=${publicKey}`, 'allowed_ip=0.0.0.0/0'])
+  await path.begin()
   const handshake = awaitHandshake(name, publicKey)
   handshake.catch(() => {}) // awaited below; it may fail while the routes are being set
   const routes = outside && (await routeThrough(name, nameRouteTable(), outside))
   if (routes) undo.push(routes.close)
   await handshake
-
-  let speaking = new AbortController()
-  /**
-   * What of ours is late on the carrier turns the provider's wireguard back to it, and one who only downloads has nothing
-   * to say that would turn it again.
-   */
-  const keepSpeaking = async (signal: AbortSignal) => {
-    for (const waitMs of speakAgainAfterMs) {
-      await wait(waitMs, undefined, { signal })
-      await configure(name, [peer, 'update_only=true', ...speakNow])
-    }
-  }
-  undo.push(() => speaking.abort())
-  const useCarrier = async () => {
-    speaking.abort()
-    // Another port, so that what is late on the direct path does not turn wireguard back to it.
-    await configure(name, ['listen_port=0', peer, 'update_only=true', `endpoint=${bridge.endpoint}`])
-    bridge.unmute((await inspect(name)).listenPort)
-    await configure(name, [peer, 'update_only=true', ...speakNow])
-  }
 
   let last: TrafficStats = { sentBytes: 0n, receivedBytes: 0n }
   return {
@@ -124,19 +99,9 @@ async function open(
       last = (await readTraffic(name)) ?? last
       return last
     },
-    async usePath(path: TunnelPath) {
-      if (path.kind === 'carrier') return useCarrier()
-      const { localPort, remote } = path
-      speaking.abort()
-      await routes?.keepOutside(remote.host)
-      bridge.mute()
-      const endpoint = `endpoint=${remote.host}:${remote.port}`
-      await configure(name, [`listen_port=${localPort}`, peer, 'update_only=true', endpoint, ...speakNow])
-      speaking = new AbortController()
-      void keepSpeaking(speaking.signal).catch(() => {}) // the tunnel moved on or ended
-      if (await hears(name, publicKey)) return
-      await useCarrier()
-      throw new Fault('path-dead', { localPort, remote: `${remote.host}:${remote.port}`, timeoutMs: answerTimeoutMs })
+    async usePath(next: TunnelPath) {
+      if (next.kind === 'direct') await routes?.keepOutside(next.remote.host)
+      await path.move(next)
     },
     async close() {
       last = (await readTraffic(name)) ?? last
@@ -153,18 +118,6 @@ async function awaitHandshake(name: string, publicKey: string): Promise<void> {
     await wait(pollMs)
   }
   throw new Fault('tunnel-no-handshake', { name, timeoutMs: handshakeTimeoutMs })
-}
-
-/** Whether a packet of the provider comes in; it sends one as soon as it has heard us (`provider-tunnel.ts`). */
-async function hears(name: string, publicKey: string): Promise<boolean> {
-  const received = async () => (await inspect(name)).peers.get(publicKey)?.receivedBytes ?? 0n
-  const before = await received()
-  const deadlineMs = performance.now() + answerTimeoutMs
-  while (performance.now() < deadlineMs) {
-    await wait(pollMs)
-    if ((await received()) > before) return true
-  }
-  return false
 }
 
 /** At the interface, so inner packets as the machine's programs sent them. Undefined once the interface is gone. */

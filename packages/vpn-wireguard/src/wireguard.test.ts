@@ -10,7 +10,7 @@ const needs = await canMakeNamespaces()
 async function snapshot(host: Host): Promise<string> {
   const look = [
     'nft list ruleset',
-    'ip rule; ip -6 rule; ip route show table all; ip -6 route show table all | grep -v fe80',
+    'ip rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all | grep -v -e fe80 -e ff00',
     'ls /sys/class/net',
     'grep -r . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/{accept_redirects,forwarding,send_redirects,rp_filter}',
   ]
@@ -160,6 +160,20 @@ describe.skipIf(!needs.ok)(`wireguard${needs.ok ? '' : ` (${needs.why})`}`, () =
     await alice.remote.usePath({ kind: 'carrier' })
     expect((await page('')).text).toBe(world.bobHome.address)
     expect(await alice.remote.carried()).toBeGreaterThan(carried)
+  })
+
+  test('falls back to the carrier where the provider is not heard on the punched path', async () => {
+    const [hers, his] = await Promise.all([alice.remote.punch(), bob.remote.punch()])
+    if (hers.kind !== 'direct' || his.kind !== 'direct') throw new Error(`no path: ${JSON.stringify([hers, his])}`)
+    const deaf = 'table ip deaf { chain lost { type filter hook prerouting priority raw; ip saddr 203.0.113.7 drop; }; }'
+    await world.aliceHome.exec('nft', ['-f', '-'], { stdin: deaf })
+    await bob.remote.usePath(session, his)
+    await expect(alice.remote.usePath(hers)).rejects.toThrow('path-dead')
+    // The provider was heard, has shut its carrier, and is told nothing.
+    expect((await page('', 4_000)).text).toBe(world.bobHome.address)
+    await world.aliceHome.exec('nft', ['delete', 'table', 'ip', 'deaf'])
+    await bob.remote.usePath(session, { kind: 'carrier' })
+    expect((await page('')).text).toBe(world.bobHome.address)
   })
 
   test('keeps sessions apart, and drops what one sends in another’s name', async () => {

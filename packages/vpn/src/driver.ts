@@ -74,6 +74,7 @@ export interface ProviderTunnel {
   /** Forwards nothing until `resume`; existing flows stay open where the protocol allows. */
   pause(): Promise<void>
   resume(): Promise<void>
+  /** Readies the path and returns; packets go there once the consumer is heard on it. Before the consumer's `usePath`. */
   usePath?(path: TunnelPath): Promise<void>
   close(): Promise<void>
 }
@@ -103,6 +104,11 @@ export interface ConsumerTunnel {
   /** Where a local program can enter, for drivers that listen. */
   readonly listening?: Endpoint
   stats(): TrafficStats | Promise<TrafficStats>
+  /**
+   * Moves while traffic flows, and returns when the provider was heard on the new path. Once the provider is ready.
+   *
+   * @throws Fault `path-dead`; the tunnel is on its carrier then, and the provider is to be told.
+   */
   usePath?(path: TunnelPath): Promise<void>
   close(): Promise<void>
 }

@@ -120,6 +120,7 @@ export async function tellStory(crypto: Crypto, devnet: Devnet, say: (line: stri
     () => readBooks(crypto, devnet, topUps),
     (books) => books.inFlight === 0n,
   )
+  say('Bob and Dan have exchanged every promise for one of the accountant.')
   const settlement = await bob.api.settle()
   say(
     `Bob settles ${formatMyst(BigInt(settlement.paid))} MYST on chain; ${formatMyst(BigInt(settlement.transactorFee))} go to the transactor.`,

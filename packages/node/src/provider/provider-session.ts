@@ -184,6 +184,8 @@ export function runProviderSession(
       await tell({ kind: 'end', sessionId: id, reason })
       await tunnel.close()
       await link.close(reason)
+      // What it promised last and is too little for a batch of its own goes now: nothing more will join it.
+      if (state.paidTotal > state.creditedTotal) void desk.flush()
       ended.resolve()
       log(`session with ${terms.consumer} ended: ${reason}`)
     })()

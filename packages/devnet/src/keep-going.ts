@@ -8,7 +8,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Crypto, Fault, formatMyst, myst } from '@myst/protocol'
 import Table from 'cli-table3'
-import { type Books, readBooks, type TopUps } from './books.ts'
+import { type Books, readBooks } from './books.ts'
 import type { Devnet, Person } from './network.ts'
 import { alicesDriver, called, download, openForBusiness } from './story.ts'
 
@@ -22,7 +22,15 @@ const settleFrom = myst / 5n
 export async function keepGoing(
   crypto: Crypto,
   devnet: Devnet,
-  { say, signal }: { readonly say: (line: string) => void; readonly signal: AbortSignal },
+  {
+    say,
+    show,
+    signal,
+  }: {
+    readonly say: (line: string) => void
+    readonly show: (table: string) => void
+    readonly signal: AbortSignal
+  },
 ): Promise<void> {
   const { alice, erin, bob, dan } = devnet.people
   const topUps = await openForBusiness(devnet, say)
@@ -33,9 +41,18 @@ export async function keepGoing(
   ]
   say(`Data and logs are in ${devnet.dir}. Ask any of them: ./dev myst --data-dir ${alice.dataDir} status`)
   say('Ctrl-C ends it all and leaves nothing behind.')
-  const showing = showTable(crypto, devnet, topUps, signal)
+  const showing = showTable()
   const settling = [bob, dan].map((person) => settleNowAndThen(person, say, signal))
   await Promise.race([Promise.all([...browsing, showing, ...settling]), untilAborted(signal)])
+
+  async function showTable(): Promise<void> {
+    while (!signal.aborted) {
+      // A node that restarts answers again in a moment.
+      const books = await readBooks(crypto, devnet, topUps).catch(() => undefined)
+      if (books !== undefined && !signal.aborted) show(renderBooks(books))
+      await wait(lookMs, undefined, { signal }).catch(() => {})
+    }
+  }
 
   async function browseOn(where: Devnet, who: Person, provider: Person, serviceType: string): Promise<void> {
     const connection = await who.api.connect({ serviceType, provider: provider.identity })
@@ -61,21 +78,6 @@ async function settleNowAndThen(person: Person, say: (line: string) => void, sig
     } catch (fault) {
       if (!signal.aborted) say(`${called(person.name)}: ${(fault as Error).message}`)
     }
-  }
-}
-
-/** Redrawn in place on a terminal; else a line now and then. */
-async function showTable(crypto: Crypto, devnet: Devnet, topUps: TopUps, signal: AbortSignal): Promise<void> {
-  let lines = 0
-  while (!signal.aborted) {
-    const books = await readBooks(crypto, devnet, topUps).catch(() => undefined)
-    if (books !== undefined && process.stdout.isTTY) {
-      if (lines > 0) process.stdout.write(`\x1b[${lines}A\x1b[0J`)
-      const table = renderBooks(books)
-      process.stdout.write(`${table}\n`)
-      lines = table.split('\n').length
-    }
-    await wait(lookMs, undefined, { signal }).catch(() => {})
   }
 }
 

@@ -13,6 +13,7 @@ import { formatStory } from './format.ts'
 import { keepGoing } from './keep-going.ts'
 import { watchMemory } from './memory.ts'
 import { type Devnet, startDevnet } from './network.ts'
+import { createScreen } from './screen.ts'
 import { tellStory } from './story.ts'
 
 const { values: flags } = parseArgs({
@@ -27,10 +28,8 @@ const { values: flags } = parseArgs({
 const startedMs = performance.now()
 const secondsSoFar = () => (performance.now() - startedMs) / 1000
 /** People read stdout; with `--json` it carries one object and nothing else. */
-const say = (line: string) => {
-  const stream = flags.json ? process.stderr : process.stdout
-  stream.write(`${secondsSoFar().toFixed(1).padStart(5)} s  ${line}\n`)
-}
+const screen = createScreen(flags.json ? process.stderr : process.stdout)
+const say = (line: string) => screen.say(`${secondsSoFar().toFixed(1).padStart(5)} s  ${line}`)
 
 let devnet: Devnet | undefined
 const stop = new AbortController()
@@ -59,7 +58,7 @@ try {
     process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : `\n${text}\n`)
     process.exit(story.failures.length === 0 ? 0 : 1)
   }
-  await keepGoing(crypto, running, { say, signal: stop.signal })
+  await keepGoing(crypto, running, { say, show: screen.show, signal: stop.signal })
 } catch (cause) {
   if (stopping) await new Promise(() => {}) // the signal's own handler ends the process
   await devnet?.close()

@@ -33,7 +33,7 @@ import {
   zeroBytes32,
 } from '@myst/protocol'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { openTestChain, type TestChain } from './support/chain.ts'
+import { openTestChain, type TestChain } from './chain.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.33.1'

@@ -22,7 +22,7 @@ import {
 } from '@myst/protocol'
 import { startTransactor, type Transactor } from '@myst/transactor'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openTestChain, type TestChain } from './support/chain.ts'
+import { openTestChain, type TestChain } from './chain.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.32.1'

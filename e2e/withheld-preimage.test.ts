@@ -34,7 +34,7 @@ import {
   zeroAddress,
 } from '@myst/protocol'
 import { expect, test } from 'vitest'
-import { openTestChain } from './support/chain.ts'
+import { openTestChain } from './chain.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const keyOf = (byte: number) => new Uint8Array(32).fill(byte)

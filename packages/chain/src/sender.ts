@@ -85,7 +85,7 @@ export function createSender(client: ChainClient, privateKey: Uint8Array): Sende
 }
 
 const contractErrors = [registryAbi, accountantAbi, consumerChannelAbi, mystTokenAbi]
-  .flatMap((abi): readonly Abi[number][] => abi)
+  .flat()
   .filter(({ type }) => type === 'error')
 
 async function simulate(client: ChainClient, account: ReturnType<typeof privateKeyToAccount>, call: Call) {

@@ -284,6 +284,11 @@ const nodeAdvice = {
     what: 'There is an identity, and no passphrase to open it.',
     todo: 'Name the file with --passphrase-file, or set MYST_PASSPHRASE.',
   },
+  'terminal-missing': {
+    status: 409,
+    what: ({ question }) => `There is no terminal to ask on: ${question}?`,
+    todo: 'Give it in a file; --help names the option.',
+  },
   'passphrase-invalid': {
     status: 422,
     what: ({ why }) => `This passphrase cannot be used: ${why}.`,
@@ -304,6 +309,11 @@ const nodeAdvice = {
     what: ({ path }) => `${path} was written by a newer version.`,
     todo: 'Use that version or a newer one.',
   },
+  'store-unreadable': {
+    status: 500,
+    what: ({ path }) => `${path} is damaged, or not ours.`,
+    todo: 'Restore it from a backup.',
+  },
   'store-failed': { status: 500, what: ({ path }) => `${path} cannot be written.`, todo: 'Check space and rights.' },
   'record-corrupt': {
     status: 500,
@@ -316,6 +326,22 @@ const nodeAdvice = {
     what: ({ path, why }) => `${path} cannot be read: ${why}.`,
     todo: 'Check the path, and that it holds JSON.',
   },
+  'network-missing': {
+    status: 422,
+    what: ({ dataDir }) => `${dataDir} belongs to no network yet.`,
+    todo: 'Name the file of the network to join: myst node --network profile.json',
+  },
+  'network-other': {
+    status: 409,
+    what: ({ dataDir, network }) => `${dataDir} belongs to another network than ${network}.`,
+    todo: 'Use another --data-dir for it: keys and promises belong to one network.',
+  },
+  'config-kept': {
+    status: 409,
+    what: ({ configPath, setting }) => `${configPath} is there already, with its own ${setting}.`,
+    todo: 'Edit that file, or leave the option out.',
+  },
+  'file-exists': { status: 409, what: ({ path }) => `${path} is there already.`, todo: 'Choose another name.' },
   'profile-invalid': {
     status: 422,
     what: ({ path, at }) => `${path} is no network profile: ${at} does not fit.`,

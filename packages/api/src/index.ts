@@ -13,7 +13,7 @@
  * @module
  */
 
-export { type Address, Fault, formatMyst, isAddress, maxUint256, parseBaseUnits, parseMyst } from '@myst/protocol'
+export { type Address, Fault, formatMyst, isAddress, parseMyst } from '@myst/protocol'
 export * from './api-refusal.ts'
 export * from './client.ts'
 export * from './fault-advice.ts'

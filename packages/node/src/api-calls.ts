@@ -5,7 +5,7 @@
  */
 
 import type { CallName, InputOf, OutputOf, Routes } from '@myst/api'
-import { type Address, Fault, type Price } from '@myst/protocol'
+import type { Address, Price } from '@myst/protocol'
 import { readAmount, toJson } from './api-json.ts'
 import type { NodeCore } from './node-core.ts'
 
@@ -18,7 +18,6 @@ export interface ApiCallDeps {
 
 export type ApiCalls = { readonly [N in CallName]: (input: InputOf<Routes[N]>) => Promise<OutputOf<Routes[N]>> }
 
-/** Names for what `PUT /v1/connections` says in strings. */
 const readPrice = ({ perHour, perGib }: { perHour: string; perGib: string }): Price => ({
   perHour: readAmount(perHour),
   perGib: readAmount(perGib),
@@ -50,6 +49,3 @@ export function createApiCalls({ core, identities, stop }: ApiCallDeps): ApiCall
     },
   }
 }
-
-/** A call under way while the node closes would find half of it gone. */
-export const nodeStopping = (): Fault => new Fault('node-stopping')

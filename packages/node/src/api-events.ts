@@ -36,6 +36,8 @@ export function createEventStreams({ read, onChange, log }: EventDeps): EventStr
     if (open.size >= maxStreams) throw new Fault('events-full', { maxStreams })
     let id = 0
     let last = ''
+    /** The last one that was logged: one that lasts is said once. */
+    let failure = ''
     let reading = false
     let wanted = false
     let ended = false
@@ -70,7 +72,9 @@ export function createEventStreams({ read, onChange, log }: EventDeps): EventStr
         if (text !== last && !ended) response.write(encodeEvent(++id, status))
         last = text
       } catch (fault) {
-        log(`events: ${(fault as Error).message}`)
+        const { message } = fault as Error
+        if (message !== failure) log(`events: ${message}`)
+        failure = message
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }

@@ -36,7 +36,7 @@ export function checkHead({ token, hosts }: Gate, { method, headers, open }: Hea
   if (origin !== undefined && !isOwnOrigin(hosts, origin)) {
     throw refusal('origin-not-allowed', { origin: origin.slice(0, maxEchoLength) })
   }
-  if (!open && method !== 'GET') {
+  if (!open) {
     const given = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1]
     if (given === undefined) throw refusal('token-missing')
     if (!sameToken(given, token)) throw refusal('token-wrong')

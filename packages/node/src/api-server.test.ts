@@ -331,9 +331,13 @@ describe('events', () => {
   test('give the whole status first, then after a change, and none in between', async () => {
     const events = client.events({ signal: stopping.signal })
     const first = (await events.next()).value as StatusJson
+    core.pay(0n) // a change that nobody would see
+    await new Promise((resolve) => setTimeout(resolve, 200))
     core.pay(myst)
+    const paidAtMs = performance.now()
     const second = (await events.next()).value as StatusJson
     expect(BigInt(second.consumer.balance) - BigInt(first.consumer.balance)).toBe(myst)
+    expect(performance.now() - paidAtMs).toBeLessThan(1000)
     stopping.abort()
     expect((await events.next()).done).toBe(true)
   })

@@ -12,7 +12,7 @@ import { connect } from 'node:net'
 import { type ApiRefusalCode, explain, nodeFiles, type RefusalJson, type Route, routes } from '@myst/api'
 import { assert, Fault } from '@myst/protocol'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { type ApiCallDeps, type ApiCalls, createApiCalls, nodeStopping } from './api-calls.ts'
+import { type ApiCallDeps, type ApiCalls, createApiCalls } from './api-calls.ts'
 import { createEventStreams, type EventStreams } from './api-events.ts'
 import { checkHead, type Gate, hostsOf } from './api-gate.ts'
 import { toJson } from './api-json.ts'
@@ -148,7 +148,8 @@ function createListener({ calls, events, state, log }: Shared, gate: () => Gate)
   server.addHook('onRequest', async (request) => {
     const { method, url: path, headers, routeOptions } = request
     checkHead(gate(), { method, path, headers, open: openPaths.has(routeOptions.url ?? '') })
-    if (state.stopping) throw nodeStopping()
+    // A call that begins while the node closes would find half of it gone.
+    if (state.stopping) throw new Fault('node-stopping' satisfies ApiRefusalCode)
   })
   server.setErrorHandler((error: FastifyError | Fault, request, reply) => {
     const fault = faultOf(error, request)

@@ -71,7 +71,12 @@ try {
   process.exit(await main())
 } catch (error) {
   const { explain, exitCodeOf, Fault } = await import('@myst/api')
-  if (!(error instanceof Fault)) throw error
+  if (!(error instanceof Fault)) {
+    say(error instanceof Error ? (error.stack ?? '') : '')
+    // Last, since whoever started the program looks at the last line.
+    say(`bug: ${error instanceof Error ? error.message : error}`)
+    process.exit(1)
+  }
   const { what, todo } = explain(error)
   say(`${error.code}: ${what}${todo === '' ? '' : ` ${todo}`}`)
   process.exit(exitCodeOf(error))

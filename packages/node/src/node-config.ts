@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { amountSchema, closed, countrySchema, endpointSchema, priceSchema, serviceTypeSchema } from '@myst/api'
 import { Fault, type NetworkProfile, parseNetworkProfile } from '@myst/protocol'
-import { type Static, type TSchema, Type } from 'typebox'
+import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { Check, Errors } from 'typebox/value'
 import { readAmount } from './api-json.ts'
 import type { ServiceOffer } from './node-core.ts'
@@ -40,6 +40,9 @@ const maxConfigBytes = 256 * 1024
 const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 })
 const milliseconds = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
 
+/** Any of the fields, and no other: `Partial` alone would open the object. */
+const partly = <T extends TObject>(schema: T) => Type.Partial(schema, { additionalProperties: false })
+
 /** Every field of the policy, an amount as a decimal string; what is left out keeps its default. */
 const policyFields = {
   firstCredit: amountSchema,
@@ -51,12 +54,10 @@ const policyFields = {
   maxInvoiceMs: milliseconds,
   graceMs: milliseconds,
   exposureLimit: amountSchema,
-  firstCreditLimits: Type.Partial(closed({ perPrefixPerHour: count, perDay: amountSchema })),
-  exchange: Type.Partial(closed({ dueSum: amountSchema, maxAgeMs: milliseconds, maxItems: count })),
+  firstCreditLimits: partly(closed({ perPrefixPerHour: count, perDay: amountSchema })),
+  exchange: partly(closed({ dueSum: amountSchema, maxAgeMs: milliseconds, maxItems: count })),
   feeLimit: Type.Integer({ minimum: 0, maximum: 10_000 }),
-  pace: Type.Partial(
-    closed({ minInvoiceMs: milliseconds, maxInvoiceMs: milliseconds, maxInvoiceAmount: amountSchema }),
-  ),
+  pace: partly(closed({ minInvoiceMs: milliseconds, maxInvoiceMs: milliseconds, maxInvoiceAmount: amountSchema })),
   restoreJump: amountSchema,
 } satisfies Record<keyof PaymentPolicy, TSchema>
 
@@ -65,12 +66,12 @@ const configSchema = closed({
   dataDir: Type.String({ minLength: 1 }),
   passphraseFile: Type.Optional(Type.String({ minLength: 1 })),
   bind: Type.Optional(endpointSchema),
-  api: Type.Optional(Type.Partial(endpointSchema)),
+  api: Type.Optional(partly(endpointSchema)),
   drivers: Type.Optional(Type.Array(Type.Union([Type.Literal('proxy'), Type.Literal('wireguard')]))),
   wireguard: Type.Optional(
     closed({ defaultRoute: Type.Optional(Type.Boolean()), sessions: Type.Optional(Type.String()) }),
   ),
-  policy: Type.Optional(Type.Partial(closed(policyFields))),
+  policy: Type.Optional(partly(closed(policyFields))),
   serve: Type.Optional(
     Type.Array(closed({ serviceType: serviceTypeSchema, country: countrySchema, price: Type.Optional(priceSchema) })),
   ),

@@ -1,0 +1,52 @@
+/**
+ * What people type, read once: amounts, countries, addresses, endpoints.
+ *
+ * @module
+ */
+
+import { type Address, isAddress, parseMyst } from '@myst/api'
+import { InvalidArgumentError } from 'commander'
+
+/** MYST as a person writes it. @returns base units as JSON carries them. */
+export function readMyst(text: string): string {
+  const amount = parseMyst(text)
+  if (!amount.ok) throw new InvalidArgumentError('An amount is written as 1, 0.003 or 1_000.5, in MYST.')
+  return amount.value.toString()
+}
+
+export function readCountry(text: string): string {
+  if (!/^[a-z]{2}$/i.test(text)) throw new InvalidArgumentError('A country is written as two letters: NL, DE, US.')
+  return text.toUpperCase()
+}
+
+export function readIdentity(text: string): Address {
+  const address = text.toLowerCase()
+  if (!isAddress(address)) throw new InvalidArgumentError('An identity is 0x and 40 hex digits.')
+  return address
+}
+
+export function readServiceType(text: string): string {
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(text)) {
+    throw new InvalidArgumentError('A service is named in lower-case letters: proxy, wireguard.')
+  }
+  return text
+}
+
+export function readConnectionId(text: string): string {
+  if (!/^[0-9a-zA-Z-]{1,64}$/.test(text)) throw new InvalidArgumentError('See the ids with "myst status".')
+  return text
+}
+
+/** Where to connect to: a country or a provider. */
+export function readTarget(text: string): { readonly country?: string; readonly provider?: Address } {
+  if (/^0x/i.test(text)) return { provider: readIdentity(text) }
+  return { country: readCountry(text) }
+}
+
+/** `host:port`, `[ipv6]:port`, or a port alone, which is on 127.0.0.1. */
+export function readEndpoint(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([0-9A-Za-z.-]+)):)?(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) throw new InvalidArgumentError('Write it as 127.0.0.1:1080, or as 1080.')
+  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
+}

@@ -1,0 +1,89 @@
+/**
+ * A node's status as people read it.
+ *
+ * @module
+ */
+
+import type { ConnectionJson, ServiceJson, SessionJson, StatusJson } from '@myst/api'
+import type { Paint } from './shell.ts'
+import { renderFields, renderTable } from './table.ts'
+import { bytesText, durationText, mystText } from './wording.ts'
+
+export function statusText(status: StatusJson, paint: Paint, nowMs: number): string {
+  const { identity, networkId, registered, consumer, connections, services, reflexive } = status
+  const sessions = services.flatMap((service) => service.sessions)
+  const blocks = [
+    renderFields(paint, [
+      ['identity', `${paint('bold', identity)} ${registered ? '' : paint('yellow', '(not registered)')}`],
+      ['network', `${networkId}${reflexive === undefined ? '' : `, seen as ${reflexive.host}:${reflexive.port}`}`],
+      ['channel', status.channel],
+      ['left', `${paint('bold', mystText(consumer.left))}, spent ${mystText(consumer.spent)}`],
+      ...earnings(status),
+    ]),
+    ...(connections.length === 0 ? [] : [connectionsTable(connections, paint, nowMs)]),
+    ...(services.length === 0 ? [] : [servicesTable(services, paint)]),
+    ...(sessions.length === 0 ? [] : [sessionsTable(sessions, paint)]),
+  ]
+  if (connections.length + services.length === 0) blocks.push(paint('dim', nextStep(status)))
+  return blocks.join('\n\n')
+}
+
+function earnings({ provider }: StatusJson): readonly (readonly [string, string])[] {
+  const { credited, settled, inFlight, promises } = provider
+  if (promises === 0 && credited === '0') return []
+  const unsettled = BigInt(credited) - BigInt(settled)
+  const waiting = inFlight === '0' ? '' : `, ${mystText(inFlight)} on its way`
+  return [
+    ['earned', `${mystText(credited)}, of it ${mystText(String(unsettled > 0n ? unsettled : 0n))} to settle${waiting}`],
+  ]
+}
+
+function connectionsTable(connections: readonly ConnectionJson[], paint: Paint, nowMs: number): string {
+  const rows = connections.map((connection) => {
+    const { id, state, country, serviceType, connectedAtMs, description, reason } = connection
+    return [
+      id,
+      `${paint(state === 'connected' ? 'green' : 'yellow', state)}${reason === undefined ? '' : ` (${reason})`}`,
+      `${country} ${short(connection.provider)}`,
+      serviceType,
+      connectedAtMs === undefined ? '' : durationText(nowMs - connectedAtMs),
+      bytesText(connection.sentBytes),
+      bytesText(connection.receivedBytes),
+      mystText(connection.spent),
+      `${description ?? ''}${connection.path === 'direct' ? ', direct' : ''}`,
+    ]
+  })
+  return renderTable(paint, ['connection', 'state', 'exit', 'service', 'for', 'sent', 'received', 'spent', ''], rows)
+}
+
+function servicesTable(services: readonly ServiceJson[], paint: Paint): string {
+  const rows = services.map(({ serviceType, country, price, sessions }) => [
+    paint('bold', serviceType),
+    country,
+    mystText(price.perGib),
+    mystText(price.perHour),
+    String(sessions.length),
+  ])
+  return renderTable(paint, ['service', 'exit', 'a GiB', 'an hour', 'sessions'], rows)
+}
+
+function sessionsTable(sessions: readonly SessionJson[], paint: Paint): string {
+  const rows = sessions.map(({ id, consumer, phase, sentBytes, receivedBytes, paid, invoiced }) => [
+    id.slice(0, 8),
+    paint(phase === 'serving' ? 'green' : 'yellow', phase),
+    short(consumer),
+    bytesText(sentBytes),
+    bytesText(receivedBytes),
+    mystText(paid),
+    mystText(invoiced),
+  ])
+  return renderTable(paint, ['session', 'state', 'consumer', 'sent', 'received', 'paid', 'invoiced'], rows)
+}
+
+function nextStep({ registered, consumer }: StatusJson): string {
+  if (registered) return consumer.left === '0' ? 'Next: myst topup' : 'Next: myst connect, or myst serve --country NL'
+  return consumer.balance === '0' ? 'Next: myst topup' : 'Next: myst register'
+}
+
+/** Enough to tell identities apart by eye; whole ones are in `--json`. */
+export const short = (identity: string): string => `${identity.slice(0, 8)}…${identity.slice(-4)}`

@@ -23,8 +23,8 @@ export interface FundsReader {
   read(maxAgeMs?: number): Promise<Funds>
   /** Settled to us by the accountant contract so far. */
   settledToUs(): Promise<bigint>
-  /** What transactors took from our settlements so far. */
-  settlementFees(): Promise<bigint>
+  /** What transactors took from our settlements so far; read anew only when `settled` has grown. */
+  settlementFees(settled: bigint): Promise<bigint>
   registrationFee(): Promise<bigint>
 }
 
@@ -37,6 +37,7 @@ export function createFundsReader(
   const { token, registry } = profile.contracts
   let known: { funds: Funds; atMs: number } | undefined
   let pending: Promise<Funds> | undefined
+  let feesAt: { readonly settled: bigint; readonly fees: bigint } | undefined
   const readRegistry = <N extends 'maxRegistrationFee' | 'registrationFee'>(functionName: N) =>
     reach(rpcUrl, () => rpc.readContract({ address: registry, abi: registryAbi, functionName }))
 
@@ -78,7 +79,8 @@ export function createFundsReader(
       )
       return provider.settled
     },
-    settlementFees: async () => {
+    async settlementFees(settled) {
+      if (feesAt?.settled === settled) return feesAt.fees
       const events = await reach(rpcUrl, () =>
         rpc.getContractEvents({
           address: own.accountant,
@@ -89,7 +91,9 @@ export function createFundsReader(
           strict: true,
         }),
       )
-      return events.reduce((sum, { args }) => sum + args.fee, 0n)
+      const fees = events.reduce((sum, { args }) => sum + args.fee, 0n)
+      feesAt = { settled, fees }
+      return fees
     },
     registrationFee: () => readRegistry('registrationFee'),
   }

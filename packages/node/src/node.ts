@@ -178,11 +178,11 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     identity: keys.identity,
 
     async status() {
-      const [{ balance, registered, capacity }, settled, transactorFees] = await Promise.all([
+      const [{ balance, registered, capacity }, settled] = await Promise.all([
         funds.read(),
         desk === undefined ? 0n : funds.settledToUs(),
-        desk === undefined ? 0n : funds.settlementFees(),
       ])
+      const transactorFees = settled === 0n ? 0n : await funds.settlementFees(settled)
       const standing = desk?.standing
       const reflexive = linkNode.reflexive()
       return {

@@ -43,11 +43,13 @@ export async function runProgram(start: (config: Config, log: Log) => Promise<Pr
   }
 }
 
+/** The same signal again ends it at once; another one does not: Ctrl-C comes from the terminal, then as SIGTERM from a parent. */
 function endWith(program: Program, log: Log): void {
-  let ending = false
-  const end = () => {
-    if (ending) process.exit(1)
-    ending = true
+  const seen = new Set<string>()
+  const end = (event: string) => {
+    if (seen.has(event)) process.exit(1)
+    seen.add(event)
+    if (seen.size > 1) return
     setTimeout(() => {
       log('closing took too long')
       process.exit(1)
@@ -60,7 +62,7 @@ function endWith(program: Program, log: Log): void {
       },
     )
   }
-  for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.on(event, end)
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.on(event, () => end(event))
 }
 
 /** A configuration file, read by the words of who needs it; every reader throws Fault `config-invalid` with where. */

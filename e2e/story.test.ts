@@ -3,11 +3,12 @@
  */
 
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { canMakeNamespaces } from '@myst/netlab'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const possible = await canMakeNamespaces()
@@ -25,6 +26,11 @@ interface Outcome {
   readonly peakMiB: number
   readonly failures?: readonly string[]
 }
+
+/** The devnet's temporary folders are made here, so that those of other tests don't count. */
+const scratch = await mkdtemp(join(tmpdir(), 'myst-story-'))
+afterAll(() => rm(scratch, { recursive: true, force: true }))
+const leftBehind = async () => (await readdir(scratch)).filter((name) => name.startsWith('myst-'))
 
 function up(...flags: string[]): Promise<{ code: number; outcome: Outcome; said: string }> {
   return new Promise((resolve, reject) => {
@@ -54,16 +60,13 @@ function expectTold({ code, outcome }: Awaited<ReturnType<typeof up>>): void {
   expect(outcome.peakMiB).toBeLessThan(1536)
 }
 
-const leftBehind = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('myst-devnet-'))
-
 test('./dev up --once --json tells the whole story through NATs and WireGuard', async (context) => {
   if (!possible.ok) return context.skip(possible.why)
-  const before = await leftBehind()
   const told = await up()
   expectTold(told)
   expect(told.outcome.drivers).toEqual(['wireguard', 'proxy'])
   expect(told.outcome.skipped).toEqual([])
-  expect(await leftBehind()).toEqual(before)
+  expect(await leftBehind()).toEqual([])
 }, 180_000)
 
 test('./dev up --once --json --loopback tells it without root, and says what it skips', async () => {
@@ -71,4 +74,5 @@ test('./dev up --once --json --loopback tells it without root, and says what it 
   expectTold(told)
   expect(told.outcome.drivers).toEqual(['proxy'])
   expect(told.outcome.skipped).toHaveLength(1)
+  expect(await leftBehind()).toEqual([])
 }, 180_000)

@@ -81,18 +81,20 @@ async function namespacePlaces(): Promise<Places> {
 }
 
 function loopbackPlaces(why: string): Places {
+  // A 127.x.0.0/16 of its own, so that two devnets on one machine don't meet.
+  const net = `127.${1 + (process.pid % 254)}`
   const at = (address: string): Place => ({
     address,
     bind: address,
     spawn: spawnHere,
   })
-  const homes = homeNames.map((name, index) => [name, at(`127.0.${10 + index}.1`)] as const)
+  const homes = homeNames.map((name, index) => [name, at(`${net}.${10 + index}.1`)] as const)
   return {
     kind: 'loopback',
-    services: at('127.0.1.1'),
-    fullNodes: at('127.0.2.1'),
-    fullNodeAddresses: Array.from({ length: fullNodeCount }, (_, index) => `127.0.2.${index + 1}`),
-    website: at('127.0.9.1'),
+    services: at(`${net}.1.1`),
+    fullNodes: at(`${net}.2.1`),
+    fullNodeAddresses: Array.from({ length: fullNodeCount }, (_, index) => `${net}.2.${index + 1}`),
+    website: at(`${net}.9.1`),
     homes: Object.fromEntries(homes) as Record<HomeName, Place>,
     why,
     async close() {},

@@ -165,7 +165,8 @@ describe.skipIf(!needs.ok)(`wireguard${needs.ok ? '' : ` (${needs.why})`}`, () =
   test('falls back to the carrier where the provider is not heard on the punched path', async () => {
     const [hers, his] = await Promise.all([alice.remote.punch(), bob.remote.punch()])
     if (hers.kind !== 'direct' || his.kind !== 'direct') throw new Error(`no path: ${JSON.stringify([hers, his])}`)
-    const deaf = 'table ip deaf { chain lost { type filter hook prerouting priority raw; ip saddr 203.0.113.7 drop; }; }'
+    const deaf =
+      'table ip deaf { chain lost { type filter hook prerouting priority raw; ip saddr 203.0.113.7 drop; }; }'
     await world.aliceHome.exec('nft', ['-f', '-'], { stdin: deaf })
     await bob.remote.usePath(session, his)
     await expect(alice.remote.usePath(hers)).rejects.toThrow('path-dead')

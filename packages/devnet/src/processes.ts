@@ -49,7 +49,8 @@ export function createProcesses(logDir: string): Processes {
       running.push({ stage, child })
       const ready = await firstLine(child)
       if (ready !== undefined) return { name, child, ready }
-      throw new Fault('program-failed', { name, log: logFile, last: lastLine(logFile) })
+      const ended = child.signalCode ?? child.exitCode ?? 'still running'
+      throw new Fault('program-failed', { name, ended, last: lastLine(logFile), log: logFile })
     },
     add: (child, stage) => running.push({ stage, child }),
     get pids() {

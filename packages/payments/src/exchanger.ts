@@ -28,8 +28,9 @@ export interface ExchangerState {
   /** The open epoch: its lock goes into new invoices. Never used twice, see `firstEpoch`. */
   readonly epoch: bigint
   /**
-   * Epochs that were open when the process ended, oldest first. Their locks are in invoices that may still be paid, so each
-   * is closed by a batch of its own (an empty one, if need be) before the open one: its preimage can be shown then.
+   * Epochs that were open when the process ended, or whose batch was refused, oldest first. Their locks are in invoices
+   * that may still be paid, so each is closed by a batch of its own (an empty one, if need be) before the open one: its
+   * preimage can be shown then.
    */
   readonly retired: readonly bigint[]
   /** Newest promise of each agreement that is not yet credited, by `agreementKey`, oldest first. */
@@ -50,6 +51,8 @@ export interface PendingPromise {
   readonly sinceMs: number
   /** Reason enough to exchange now. */
   readonly urgent: boolean
+  /** Was refused for now: it goes along with the next batch, and is a reason for one only by its age. */
+  readonly tried?: boolean
 }
 
 export interface InFlightBatch {
@@ -104,7 +107,7 @@ export function addPromise(
   const { total } = signed.promise.agreement
   const older = state.pending.get(key)
   if (older !== undefined && older.signed.promise.agreement.total >= total) return state
-  if ((state.credited.get(key) ?? 0n) >= total) return state
+  if ((state.credited.get(key) ?? 0n) >= total || inFlightTotal(state, key) >= total) return state
   const pending = new Map(state.pending)
   pending.set(key, {
     signed,
@@ -126,14 +129,19 @@ export function uncredited(state: ExchangerState): bigint {
   return sum
 }
 
+/** True while something waits that no batch has carried yet. */
+export function hasUntried(state: ExchangerState): boolean {
+  return [...state.pending.values()].some(({ tried }) => tried !== true)
+}
+
 /** True when a batch should go now. */
 export function isBatchDue(state: ExchangerState, nowMs: number, policy: ExchangerPolicy): boolean {
   if (state.inFlight !== undefined) return false
   if (state.retired.length > 0) return true
   let sum = 0n
-  for (const [key, { signed, sinceMs, urgent }] of state.pending) {
+  for (const [key, { signed, sinceMs, urgent, tried }] of state.pending) {
     if (urgent || nowMs - sinceMs >= policy.maxAgeMs) return true
-    sum += signed.promise.agreement.total - (state.credited.get(key) ?? 0n)
+    if (tried !== true) sum += signed.promise.agreement.total - (state.credited.get(key) ?? 0n)
   }
   return sum >= policy.dueSum
 }
@@ -190,6 +198,7 @@ export function takeAnswer(
   state: ExchangerState,
   answer: BatchAnswer,
   feeLimit: number,
+  nowMs: number,
 ): Verdict<AnswerRefusal, { readonly state: ExchangerState; readonly outcomes: readonly ItemOutcome[] }> {
   const { inFlight } = state
   if (inFlight === undefined || inFlight.batch.epoch !== answer.epoch) {
@@ -216,10 +225,13 @@ export function takeAnswer(
   if (answer.promise.amount !== expected || answer.credited !== sum - fee || answer.fee !== fee) {
     return refuse({ code: 'answer-wrong-amount', amount: answer.promise.amount, expected })
   }
-  return accept({ state: settleOutcomes(state, answer, outcomes), outcomes })
+  return accept({ state: settleOutcomes(state, answer, outcomes, nowMs), outcomes })
 }
 
-/** Adopts the accountant's newest promise (verified by the caller) where it is ahead of ours; the batch is built anew. */
+/**
+ * Adopts the accountant's newest promise (verified by the caller) where it is not below ours; the batch is built anew,
+ * under the same lock while its epoch was not answered: its promises are good under no other.
+ */
 export function adoptNewest(state: ExchangerState, newest: SignedAccountantPromise): ExchangerState {
   if (newest.amount < (state.newest?.amount ?? 0n)) return state
   const { inFlight, ...rest } = state
@@ -228,8 +240,15 @@ export function adoptNewest(state: ExchangerState, newest: SignedAccountantPromi
     const signed = inFlight?.batch.items[index]
     if (signed !== undefined && !pending.has(key)) pending.set(key, { signed, sinceMs: 0, urgent: true })
   }
-  const retired = state.retired.filter((epoch) => epoch > newest.epoch)
+  const refused = inFlight === undefined ? [] : [inFlight.batch.epoch]
+  const retired = [...refused, ...state.retired].filter((epoch) => epoch > newest.epoch)
   return { ...rest, pending, retired, epoch: maxOf(state.epoch, newest.epoch + 1n), newest }
+}
+
+/** What the batch in flight carries of one agreement; 0 where nothing. */
+function inFlightTotal({ inFlight }: ExchangerState, key: string): bigint {
+  const item = inFlight?.batch.items[inFlight.keys.indexOf(key)]
+  return item?.promise.agreement.total ?? 0n
 }
 
 /** The accountant can't credit more than the step from what it credited before; nothing for a refused item. */
@@ -238,12 +257,19 @@ function expectedDelta(state: ExchangerState, { key, signed, verdict }: ItemOutc
   return signed.promise.agreement.total - (state.credited.get(key) ?? 0n)
 }
 
-function settleOutcomes(state: ExchangerState, answer: BatchAnswer, outcomes: readonly ItemOutcome[]): ExchangerState {
+function settleOutcomes(
+  state: ExchangerState,
+  answer: BatchAnswer,
+  outcomes: readonly ItemOutcome[],
+  nowMs: number,
+): ExchangerState {
   const credited = new Map(state.credited)
   const pending = new Map(state.pending)
   for (const { key, signed, verdict } of outcomes) {
     if (verdict.code === undefined) credited.set(key, signed.promise.agreement.total)
-    else if (verdict.final !== true && !pending.has(key)) pending.set(key, { signed, sinceMs: 0, urgent: false })
+    else if (verdict.final !== true && !pending.has(key)) {
+      pending.set(key, { signed, sinceMs: nowMs, urgent: false, tried: true })
+    }
   }
   const { inFlight: _, ...rest } = state
   return {

@@ -45,7 +45,9 @@ export function returnFirstCredit(state: FirstCreditState, prefix: string): Firs
 
 /** /24 of an IPv4 address, /48 of an IPv6 one. */
 export function addressPrefix(host: string): string {
-  if (!host.includes(':')) return host.split('.').slice(0, 3).join('.')
+  // A socket for both families shows IPv4 addresses mapped into IPv6.
+  const bare = host.replace(/^::ffff:(?=\d+\.)/i, '')
+  if (!bare.includes(':')) return bare.split('.').slice(0, 3).join('.')
   const [head = '', tail] = host.split('::')
   const groups = head === '' ? [] : head.split(':')
   const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length)

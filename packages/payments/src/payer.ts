@@ -105,7 +105,7 @@ export function answerInvoice(
   const signed = state.agreements.get(key)
   const before = signed?.total ?? 0n
   if (invoice.total < before) return refuse({ code: 'invoice-total-lowered', before, total: invoice.total })
-  if (signed !== undefined && invoice.total === before) return signAgain(state, key, signed, invoice)
+  if (invoice.total === before) return signAgain(state, key, signed, invoice)
   const measured = totalCost(terms.price, facts.usage)
   const allowed = ceilDivide(measured * (100n + tolerancePercent), 100n) + invoiceLeeway(terms)
   if (invoice.total > allowed) return refuse({ code: 'invoice-over-measured', measured, total: invoice.total })
@@ -143,13 +143,17 @@ export function forgetAgreement(state: PayerState, provider: Address, id: Bytes3
   return { ...state, agreements }
 }
 
-/** The same total under the lock on record is a repeat; under another lock it is signed again, once: neither costs anything. */
+/**
+ * The same total under the lock on record is a repeat; under another lock it is signed again, once: neither costs anything.
+ * A first invoice over nothing has nothing to repeat.
+ */
 function signAgain(
   state: PayerState,
   key: string,
-  signed: PayerAgreement,
+  signed: PayerAgreement | undefined,
   invoice: Invoice,
 ): Verdict<InvoiceRefusal, { readonly state: PayerState; readonly promise: PaymentPromise }> {
+  if (signed === undefined) return refuse({ code: 'invoice-repeated', total: invoice.total })
   if (invoice.hashlock === signed.hashlock) return accept({ state, promise: promiseOf(signed) })
   if (signed.resigned) return refuse({ code: 'invoice-repeated', total: invoice.total })
   const agreement = { ...signed, hashlock: invoice.hashlock, resigned: true }

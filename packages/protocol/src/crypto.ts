@@ -12,7 +12,7 @@ import type { Address } from './bytes.ts'
 export interface Crypto {
   /** 32 bytes. */
   keccak256(bytes: Uint8Array): Uint8Array
-  /** Deterministic (RFC 6979). @returns 65 bytes, canonical. */
+  /** Deterministic (RFC 6979). @returns 65 bytes, canonical. @throws where the hash is not 32 bytes or the key is none. */
   sign(hash: Uint8Array, privateKey: Uint8Array): Uint8Array
   /** Who signed; undefined where the signature is not canonical or recovers to nobody. Never throws. */
   recover(hash: Uint8Array, signature: Uint8Array): Address | undefined

@@ -104,8 +104,8 @@ export type BatchRefusal =
   | { readonly code: 'batch-wrong-signer'; readonly provider: Address }
   | { readonly code: 'batch-zero-lock' }
   | { readonly code: 'batch-epoch-behind'; readonly newestEpoch: bigint }
-  | { readonly code: 'batch-wrong-preimage' }
   | { readonly code: 'batch-previous-amount'; readonly amount: bigint }
+  | { readonly code: 'batch-wrong-preimage' }
   | { readonly code: 'accountant-unavailable' }
 
 export const exchangeReplySchema = variants({
@@ -116,7 +116,7 @@ export const exchangeReplySchema = variants({
   refused: message({
     code: field(0, text(48)),
     why: optional(1, text(200)),
-    /** With `batch-previous-amount` and `batch-epoch-behind`: what the provider should adopt, if it verifies. */
+    /** With a batch that doesn't continue it: what the provider should adopt, if it verifies. */
     newest: optional(2, accountantPromiseMessage),
   }),
 })

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseBaseUnits } from './amount.ts'
+import { maxUint256, parseBaseUnits } from './amount.ts'
 import { type Address, isAddress } from './bytes.ts'
 import { accept, refuse, type Verdict } from './failure.ts'
 
@@ -40,6 +40,9 @@ export type ProfileRefusal =
 /** The one network that may call lab ranges and loopback public. */
 export const devnetId = 'devnet'
 
+/** Blocks a day on the fastest chain we know, and a day is longer than anybody waits for a top-up. */
+const maxConfirmationDepth = 100_000n
+
 export function parseNetworkProfile(json: unknown): Verdict<ProfileRefusal, NetworkProfile> {
   try {
     const profile = read(json as Record<string, unknown>)
@@ -65,7 +68,7 @@ function read(json: Record<string, unknown>): NetworkProfile {
   const exit = object(json, 'exit')
   return {
     networkId: text(json, 'networkId'),
-    chainId: amount(json, 'chainId'),
+    chainId: amount(json, 'chainId', 1n),
     rpcUrls: texts(json, 'rpcUrls'),
     contracts: {
       token: address(contracts, 'token'),
@@ -73,7 +76,7 @@ function read(json: Record<string, unknown>): NetworkProfile {
       channelImplementation: address(contracts, 'channelImplementation'),
     },
     deployedAtBlock: amount(json, 'deployedAtBlock'),
-    confirmationDepth: Number(amount(json, 'confirmationDepth')),
+    confirmationDepth: Number(amount(json, 'confirmationDepth', 1n, maxConfirmationDepth)),
     accountants: array(json, 'accountants').map((entry) => {
       const accountant = entry as Record<string, unknown>
       return {
@@ -86,7 +89,8 @@ function read(json: Record<string, unknown>): NetworkProfile {
     bootstrap: texts(json, 'bootstrap'),
     stunServers: texts(json, 'stunServers'),
     exit: { publicRanges: texts(exit, 'publicRanges'), publicEndpoints: texts(exit, 'publicEndpoints') },
-    priceScale: amount(json, 'priceScale'),
+    // At 0 every limit would be 0, and everything free.
+    priceScale: amount(json, 'priceScale', 1n),
   }
 }
 
@@ -120,8 +124,8 @@ function address(json: Record<string, unknown>, at: string): Address {
   return value
 }
 
-function amount(json: Record<string, unknown>, at: string): bigint {
+function amount(json: Record<string, unknown>, at: string, least = 0n, most = maxUint256): bigint {
   const value = parseBaseUnits(typeof json?.[at] === 'number' ? String(json[at]) : json?.[at])
-  if (!value.ok) throw new Misshapen(at)
+  if (!value.ok || value.value < least || value.value > most) throw new Misshapen(at)
   return value.value
 }

@@ -13,6 +13,7 @@ export const referenceCrypto: Crypto = {
   keccak256: (bytes) => keccak_256(bytes),
 
   sign(hash, privateKey) {
+    if (hash.length !== 32) throw new RangeError('a hash has 32 bytes')
     const signature = secp256k1.sign(hash, privateKey, { prehash: false, lowS: true, format: 'recovered' })
     // noble's recovered format is recovery ‖ r ‖ s.
     return Uint8Array.of(...signature.subarray(1), 27 + (signature[0] as number))
@@ -28,7 +29,10 @@ export const referenceCrypto: Crypto = {
     }
   },
 
-  addressOf: (privateKey) => addressOfPublicKey(secp256k1.getPublicKey(privateKey)),
+  addressOf(privateKey) {
+    if (!secp256k1.utils.isValidSecretKey(privateKey)) throw new RangeError('not a private key')
+    return addressOfPublicKey(secp256k1.getPublicKey(privateKey))
+  },
 }
 
 function addressOfPublicKey(compressed: Uint8Array): Address {

@@ -1,7 +1,7 @@
 /**
  * A single HTTP request that carries who asks: method, path and body, signed for one accountant and a minute.
  *
- * The header is `authorization: Myst <base64url of the signed content>`.
+ * The header is `authorization: Myst <base64 of the signed content>`.
  *
  * @module
  */

@@ -30,6 +30,9 @@ import {
 const scryptN = 2 ** 17
 const maxScryptN = 2 ** 20
 const maxKeystoreBytes = 64 * 1024
+const privateKeyBytes = 32
+/** Old programs left a key's leading zeros out; one in 16 million has more than two. */
+const minStoredBytes = 30
 
 export type KeystoreRefusal =
   | { readonly code: 'keystore-malformed'; readonly why: string }
@@ -39,7 +42,8 @@ export type KeystoreRefusal =
 interface KeystoreFile {
   readonly version: 3
   readonly id: string
-  readonly address: string
+  /** Not in every file: the standard leaves it out. */
+  readonly address?: string
   readonly crypto: {
     readonly cipher: 'aes-128-ctr'
     readonly cipherparams: { readonly iv: string }
@@ -88,13 +92,16 @@ export async function decryptKey(
   const { kdfparams, cipherparams, mac } = parsed.value.crypto
   const { n, r, p } = kdfparams
   if (n > maxScryptN || n * r * p > maxScryptN * 8) return refuse({ code: 'keystore-too-costly', n })
+  if (16 * r < 64 && n >= 2 ** (16 * r)) return refuse({ code: 'keystore-malformed', why: 'kdfparams' })
   const derived = await derive(passphrase, fromHex(`0x${kdfparams.salt}`), { n, r, p })
   const ciphertext = fromHex(`0x${parsed.value.crypto.ciphertext}`)
   if (!equalBytes(macOf(crypto, derived, ciphertext), fromHex(`0x${mac}`))) {
     return refuse({ code: 'keystore-wrong-passphrase' })
   }
   const decipher = createDecipheriv('aes-128-ctr', derived.subarray(0, 16), fromHex(`0x${cipherparams.iv}`))
-  return accept(concatBytes(decipher.update(ciphertext), decipher.final()))
+  const privateKey = new Uint8Array(privateKeyBytes)
+  privateKey.set(concatBytes(decipher.update(ciphertext), decipher.final()), privateKeyBytes - ciphertext.length)
+  return accept(privateKey)
 }
 
 /** Written beside, synced, renamed: a crash leaves the old file or the new one. Mode 0600. */
@@ -109,6 +116,17 @@ export async function writeKeyFile(path: string, text: string): Promise<void> {
     await file.close()
   }
   await rename(beside, path)
+  await syncFolder(dirname(path))
+}
+
+/** A new name is durable only with its folder. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 /** @throws Fault `keystore-unreadable`. */
@@ -123,7 +141,10 @@ export async function readKeyFile(path: string): Promise<string> {
 /** The address a file says it holds, for lists; `decryptKey` doesn't trust it. */
 export function keystoreAddress(text: string): Verdict<KeystoreRefusal, Address> {
   const parsed = parse(text)
-  return parsed.ok ? accept<Address>(`0x${parsed.value.address.toLowerCase().replace(/^0x/, '')}`) : parsed
+  if (!parsed.ok) return parsed
+  const { address } = parsed.value
+  if (address === undefined) return refuse({ code: 'keystore-malformed', why: 'address' })
+  return accept<Address>(`0x${address.toLowerCase().replace(/^0x/, '')}`)
 }
 
 function parse(text: string): Verdict<KeystoreRefusal, KeystoreFile> {
@@ -135,19 +156,20 @@ function parse(text: string): Verdict<KeystoreRefusal, KeystoreFile> {
   } catch {
     return malformed('not JSON')
   }
-  const hex = (value: unknown, bytes: number) =>
-    typeof value === 'string' && new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`).test(value)
+  const hex = (value: unknown, most: number, least = most) =>
+    typeof value === 'string' && new RegExp(`^(?:[0-9a-fA-F]{2}){${least},${most}}$`).test(value)
   if (file?.version !== 3) return malformed('not version 3')
   const { crypto } = file
   if (crypto?.cipher !== 'aes-128-ctr' || crypto.kdf !== 'scrypt') return malformed('unsupported cipher or kdf')
   if (!hex(crypto.cipherparams?.iv, 16)) return malformed('iv')
-  if (!hex(crypto.ciphertext, 32)) return malformed('ciphertext')
+  if (!hex(crypto.ciphertext, privateKeyBytes, minStoredBytes)) return malformed('ciphertext')
   if (!hex(crypto.mac, 32)) return malformed('mac')
   const { n, r, p, dklen, salt } = crypto.kdfparams ?? {}
   if (![n, r, p].every((value) => Number.isSafeInteger(value) && value > 0)) return malformed('kdfparams')
   if (n < 2 || (n & (n - 1)) !== 0 || dklen !== 32) return malformed('kdfparams')
-  if (typeof salt !== 'string' || !/^([0-9a-fA-F]{2}){1,64}$/.test(salt)) return malformed('salt')
-  if (!hex(file.address?.replace(/^0x/, ''), 20)) return malformed('address')
+  if (!hex(salt, 64, 1)) return malformed('salt')
+  const { address } = file
+  if (address !== undefined && !hex(String(address).replace(/^0x/, ''), 20)) return malformed('address')
   return accept(file)
 }
 
@@ -159,7 +181,9 @@ const scryptAsync = promisify(scrypt) as (
 ) => Promise<Buffer>
 
 async function derive(passphrase: string, salt: Uint8Array, { n, r, p }: { n: number; r: number; p: number }) {
-  const derived = await scryptAsync(passphrase, salt, 32, { N: n, r, p, maxmem: 128 * n * r + 32 * 1024 * 1024 })
+  // What scrypt takes, and some for its own use; OpenSSL refuses to work with less.
+  const maxmem = 128 * r * (n + p) + 32 * 1024 * 1024
+  const derived = await scryptAsync(passphrase, salt, 32, { N: n, r, p, maxmem })
   return new Uint8Array(derived)
 }
 

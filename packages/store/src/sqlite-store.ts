@@ -13,7 +13,10 @@ import type { RecordStore, RecordWrite, StoredRecord } from './record-store.ts'
 /** Raised with every change of the layout; a newer file is refused, an older one would be migrated here. */
 const schemaVersion = 1
 
-/** @throws Fault `store-in-use` where another process holds the file, `store-newer` where a newer program wrote it. */
+/**
+ * @throws Fault `store-in-use` where another process holds the file, `store-newer` where a newer program wrote it,
+ * `store-unreadable` where it is damaged or no database. Reading a damaged file throws the same.
+ */
 export function openSqliteStore(path: string): RecordStore {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = open(path)
@@ -28,7 +31,13 @@ export function openSqliteStore(path: string): RecordStore {
   })
   let failed: unknown
   return {
-    load: (table) => select.iterate(table),
+    *load(table) {
+      try {
+        yield* select.iterate(table)
+      } catch (cause) {
+        throw new Fault('store-unreadable', { path }, { cause })
+      }
+    },
     commit(writes) {
       if (failed !== undefined) throw new Fault('store-failed', { path }, { cause: failed })
       try {
@@ -43,8 +52,9 @@ export function openSqliteStore(path: string): RecordStore {
 }
 
 function open(path: string): Sqlite.Database {
-  const database = new Sqlite(path, { timeout: 1000 })
+  let database: Sqlite.Database | undefined
   try {
+    database = new Sqlite(path, { timeout: 1000 })
     // One process owns the file: two accountants on one ledger would sign twice.
     database.pragma('locking_mode = EXCLUSIVE')
     database.pragma('journal_mode = WAL')
@@ -58,10 +68,9 @@ function open(path: string): Sqlite.Database {
     )
     return database
   } catch (cause) {
-    database.close()
-    if ((cause as { code?: string }).code?.startsWith('SQLITE_BUSY')) {
-      throw new Fault('store-in-use', { path }, { cause })
-    }
-    throw cause
+    database?.close()
+    if (cause instanceof Fault) throw cause
+    const busy = (cause as { code?: string }).code?.startsWith('SQLITE_BUSY') === true
+    throw new Fault(busy ? 'store-in-use' : 'store-unreadable', { path }, { cause })
   }
 }

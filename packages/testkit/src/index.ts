@@ -1,7 +1,12 @@
 /**
- * For tests alone: compliance suites that every adapter of a port runs.
+ * For tests alone: compliance suites that every adapter of a port runs, the published vectors, and the people in them.
  *
  * @module
  */
 
+export { cryptoCompliance } from './compliance/crypto.ts'
 export { type LinkLab, linkCompliance } from './compliance/link.ts'
+export { recordStoreCompliance, type StoreLab } from './compliance/record-store.ts'
+export { alice, bob, carol, dave, mallory, type Person, person } from './people.ts'
+export { toyCrypto } from './toy-crypto.ts'
+export { readVectors, type Vector } from './vectors.ts'

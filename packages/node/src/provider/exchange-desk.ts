@@ -13,6 +13,7 @@ import {
   createExchanger,
   type ExchangerPolicy,
   type ExchangerState,
+  hasUntried,
   type ItemOutcome,
   isBatchDue,
   restartExchanger,
@@ -127,7 +128,12 @@ const retryMs = { first: 500, most: 30_000 } as const
 const everyMs = 250
 /** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
 const idleRevealMs = 2_000
-const adoptable: ReadonlySet<string> = new Set(['batch-previous-amount', 'batch-epoch-behind', 'already-answered'])
+const adoptable: ReadonlySet<string> = new Set([
+  'batch-previous-amount',
+  'batch-epoch-behind',
+  'batch-wrong-preimage',
+  'already-answered',
+])
 
 /** @throws Fault `accountant-unreachable` where there is no durable epoch and the accountant can't be asked for one. */
 export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Promise<ExchangeDesk> {
@@ -238,7 +244,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       adoptShown(reply.kind, answer.promise)
       return
     }
-    const taken = takeAnswer(state, answer, options.feeLimit)
+    const taken = takeAnswer(state, answer, options.feeLimit, clock.nowMs())
     if (!taken.ok) throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
     batches += 1
     promises += taken.value.outcomes.filter(({ verdict }) => verdict.code === undefined).length
@@ -252,7 +258,9 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     const behind = adoptable.has(code) && shown !== undefined && shown.epoch !== state.newest?.epoch
     if (!behind) throw new Fault('batch-refused', { code })
     requireOwnPromise(shown)
-    change(adoptNewest(state, shown))
+    const adopted = adoptNewest(state, shown)
+    if (adopted === state) throw new Fault('batch-refused', { code })
+    change(adopted)
   }
 
   async function sendInFlight(): Promise<void> {
@@ -274,7 +282,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
         for (;;) {
           await sendInFlight()
           waitMs = retryMs.first
-          const due = isBatchDue(state, clock.nowMs(), options.policy) || (all && state.pending.size > 0)
+          const due = isBatchDue(state, clock.nowMs(), options.policy) || (all && hasUntried(state))
           if (!due || state.inFlight !== undefined) return
           change(closeBatch(state, own, options.policy))
         }

@@ -90,6 +90,21 @@ const nodeAdvice = {
     what: ({ left, needed }) => `There are ${readable(left)} left, and a session needs ${readable(needed)} at least.`,
     todo: 'Top up: myst topup',
   },
+  'already-connected': {
+    status: 409,
+    what: ({ provider, serviceType }) => `There is a ${serviceType} connection to ${provider} already.`,
+    todo: 'Use it, or end it first: myst disconnect',
+  },
+  'budget-spent': {
+    status: 409,
+    what: () => 'The budget of this connection is spent.',
+    todo: 'Connect again with a larger one: myst connect --budget 1',
+  },
+  'connection-closed': {
+    status: 409,
+    what: () => 'The connection was ended while it was being made.',
+    todo: '',
+  },
   'no-provider-found': {
     status: 404,
     what: ({ country, serviceType, provider }) =>

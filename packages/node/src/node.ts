@@ -16,6 +16,7 @@ import {
   type Price,
   type Proposal,
   proposalLifetimeMs,
+  recoverPromiseSigner,
   signProposal,
 } from '@myst/protocol'
 import { openSqliteStore, type RecordStore } from '@myst/store'
@@ -156,6 +157,25 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       .filter(({ provider }) => filter.provider === undefined || provider === filter.provider)
   }
 
+  /**
+   * With nothing on disk, the accountant may know of promises that we made before a disk was lost. It shows the highest one,
+   * with our own signature on it; its bare word would not count (P6).
+   */
+  async function adoptShownPromise(): Promise<void> {
+    if (!book.blank) return
+    const { highest } = await accountantClient.consumerStanding()
+    if (highest === undefined) return
+    const signer = recoverPromiseSigner(
+      crypto,
+      { chainId: profile.chainId, channel },
+      highest.promise,
+      highest.signature,
+    )
+    if (signer !== keys.identity) throw new Fault('accountant-answer-invalid', { accountant: accountant.address })
+    book.adopt(highest.promise.amount, policy.restoreJump)
+    log(`continues above a promise of ${highest.promise.amount} that the accountant has of us`)
+  }
+
   async function choose(request: ConnectRequest): Promise<Proposal> {
     const usable = (await find(request)).filter(({ accountants }) => accountants.includes(accountant.address))
     const [cheapest] = usable.toSorted((a, b) => (a.price.perGib < b.price.perGib ? -1 : 1))
@@ -250,7 +270,14 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
           channel,
         })
       }
+      await adoptShownPromise()
       const proposal = await choose(request)
+      const again = [...connections.values()].some(({ view: { provider, serviceType, state } }) => {
+        return provider === proposal.provider && serviceType === proposal.serviceType && state !== 'failed'
+      })
+      // The provider would end the older session for the newer, and both would dial again for ever.
+      if (again)
+        throw new Fault('already-connected', { provider: proposal.provider, serviceType: proposal.serviceType })
       const id = randomBytes(4).toString('hex')
       const connection = createConnection(
         {

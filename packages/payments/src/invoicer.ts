@@ -130,7 +130,10 @@ export function tickInvoicer(
   return [invoiced, [...guarding, ...invoicing]]
 }
 
-/** The last invoice of a session that ends gracefully; undefined where nothing is due that an accountant would credit. */
+/**
+ * The last invoice of a session that ends gracefully: what is due above the last one, or, where that is less than an
+ * accountant would credit, the last one again if its promise is still on its way. Undefined where everything is paid.
+ */
 export function finalInvoice(
   state: InvoicerState,
   terms: InvoicerTerms,
@@ -139,7 +142,8 @@ export function finalInvoice(
 ): [InvoicerState, IssuedInvoice | undefined] {
   const cost = costSoFar(state, terms, usage)
   const ended: InvoicerState = { ...state, phase: 'ended' }
-  if (cost - state.paidTotal < terms.minDelta) return [ended, undefined]
+  // A step below the least would be promised and never credited: nobody's, for ever.
+  if (cost - state.invoicedTotal < terms.minDelta) return [ended, state.issued.at(-1)]
   const last = { total: cost, hashlock }
   return [{ ...ended, invoicedTotal: cost, issued: [...state.issued, last].slice(-maxIssued) }, last]
 }

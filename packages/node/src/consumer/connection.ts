@@ -4,12 +4,14 @@
  * @module
  */
 
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Link, LinkNode } from '@myst/link'
 import type { PayerTerms } from '@myst/payments'
 import {
   type CapacityStatement,
   type Crypto,
   decodeMessage,
+  emptySchema,
   encodeMessage,
   endReplySchema,
   Fault,
@@ -25,10 +27,12 @@ import {
   type SessionAccept,
   type SessionRequest,
   type SignedContent,
+  type SignedPromise,
   sessionAcceptSchema,
   sessionProtocol,
   sessionRequestContent,
   signContent,
+  type ToConsumer,
   type ToProvider,
   toConsumerSchema,
   toProviderSchema,
@@ -81,14 +85,24 @@ export interface Connection {
 const keepAliveMs = 2000
 /** Dialling a provider that was just lost: it restarts in a tenth of a second, or it is gone. */
 const redialMs = { first: 250, most: 4000, giveUpAfter: 60_000 } as const
+/** A session that lived this long was one: before that, patience and waits go on from the last loss. */
+const steadyMs = 30_000
+/** The provider's answer to the end and to the last promise; the person waits for it. */
+const partingMs = 3_000
 
 /** One session: what there is between an accept and its end. */
 interface Live {
   readonly link: Link
   readonly tunnel: ConsumerTunnel
   readonly accept: SessionAccept
+  readonly terms: PayerTerms
   readonly startedMs: number
   readonly stopping: AbortController
+  invoicedAtMs?: number
+  /** The last invoice is being paid: none but that is answered any more. */
+  parting?: boolean
+  /** What the provider said when it ended the session: nobody is dialled again then. */
+  endReason?: string
 }
 
 export function createConnection(deps: ConnectionDeps, options: ConnectionOptions): Connection {
@@ -99,8 +113,6 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   let state: ConnectionState = 'not-connected'
   let reason: string | undefined
   let live: Live | undefined
-  let terms: PayerTerms | undefined
-  let invoicedAtMs: number | undefined
   let stats: TrafficStats = { sentBytes: 0n, receivedBytes: 0n }
   /** Of sessions before the last redial. */
   let before = { sentBytes: 0n, receivedBytes: 0n, spent: 0n }
@@ -108,6 +120,8 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   let path: ConnectionView['path'] = 'link'
   let connectedAtMs: number | undefined
   let listen = options.listen
+  const closing = new AbortController()
+  let patience: { sinceMs: number; waitMs: number } = { sinceMs: 0, waitMs: redialMs.first }
 
   function become(next: ConnectionState, why?: string): void {
     state = next
@@ -116,33 +130,46 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   }
 
   async function openSession(): Promise<Live> {
+    const budget = options.budget === undefined ? undefined : options.budget - before.spent
+    if (budget !== undefined && budget <= 0n) throw new Fault('budget-spent', { budget: options.budget })
     const capacity = await deps.capacityStatement()
-    const link = await deps.linkNode.connect(proposal.transportKey, { ephemeral: true, setup: listenTo })
+    const { signal } = closing
+    const link = await deps.linkNode.connect(proposal.transportKey, { ephemeral: true, setup: listenTo, signal })
     try {
-      return await openOn(link, capacity)
+      return await openOn(link, capacity, budget)
     } catch (fault) {
       await link.close('session-not-opened')
       throw fault
     }
   }
 
-  async function openOn(link: Link, capacity: SignedContent): Promise<Live> {
+  async function openOn(link: Link, capacity: SignedContent, budget: bigint | undefined): Promise<Live> {
     const keepOutside = [link.remoteEndpoint.host, ...profile.bootstrap.map(hostOf), ...serviceHosts(profile)]
     const prepared = await deps.driver.prepare({ keepOutside, ...(listen === undefined ? {} : { listen }) })
     try {
-      const accept = await ask(link, sessionAcceptSchema, {
-        kind: 'open',
-        request: signRequest(link, prepared.parameters, capacity),
-      })
+      const request = signRequest(link, prepared.parameters, capacity, budget)
+      const accept = await ask(link, sessionAcceptSchema, { kind: 'open', request })
       const tunnel = await prepared.open(accept.parameters, carrierOf(link))
-      return { link, tunnel, accept, startedMs: clock.elapsedMs(), stopping: new AbortController() }
+      const terms: PayerTerms = {
+        provider,
+        agreementId: accept.agreementId,
+        price: proposal.price,
+        pace: options.pace,
+        ...(budget === undefined ? {} : { budget }),
+      }
+      return { link, tunnel, accept, terms, startedMs: clock.elapsedMs(), stopping: new AbortController() }
     } catch (fault) {
       await prepared.close()
       throw fault
     }
   }
 
-  function signRequest(link: Link, parameters: Uint8Array, capacity: SignedContent): SignedContent {
+  function signRequest(
+    link: Link,
+    parameters: Uint8Array,
+    capacity: SignedContent,
+    budget: bigint | undefined,
+  ): SignedContent {
     const request: SessionRequest = {
       networkId: profile.networkId,
       consumer: keys.identity,
@@ -158,13 +185,15 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
       pace: options.pace,
       parameters,
       issuedAtMs: BigInt(clock.nowMs()),
-      ...(options.budget === undefined ? {} : { budget: options.budget }),
+      ...(budget === undefined ? {} : { budget }),
     }
     return signContent(crypto, { networkId: profile.networkId }, sessionRequestContent, request, keys.privateKey)
   }
 
-  async function ask<T>(link: Link, schema: Schema<T>, message: ToProvider): Promise<T> {
-    const reply = decodeMessage(schema, await link.request(sessionProtocol, encodeMessage(toProviderSchema, message)))
+  async function ask<T>(link: Link, schema: Schema<T>, message: ToProvider, timeoutMs?: number): Promise<T> {
+    const body = encodeMessage(toProviderSchema, message)
+    const answer = await link.request(sessionProtocol, body, timeoutMs === undefined ? {} : { timeoutMs })
+    const reply = decodeMessage(schema, answer)
     if (!reply.ok) throw new Fault('provider-answer-invalid', { code: reply.refusal.code })
     return reply.value
   }
@@ -174,54 +203,55 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     link.onRequest(paymentProtocol, async (body) => {
       const message = decodeMessage(paymentMessageSchema, body)
       if (!message.ok || message.value.kind !== 'invoice') throw new Fault('message-invalid')
-      return encodeMessage(promiseReplySchema, await answer(message.value.invoice))
+      const session = live?.link === link && live.parting !== true ? live : undefined
+      const reply: PromiseReply =
+        session === undefined
+          ? { kind: 'refused', code: 'invoice-no-session' }
+          : await answer(session, message.value.invoice)
+      return encodeMessage(promiseReplySchema, reply)
     })
     link.onRequest(sessionProtocol, (body) => {
       const message = decodeMessage(toConsumerSchema, body)
       if (!message.ok) throw new Fault(message.refusal.code)
-      if (message.value.kind === 'resume') become(state)
-      else become(state, message.value.reason)
-      if (message.value.kind === 'end') log(`${provider} ends the session: ${message.value.reason}`)
-      return new Uint8Array([0xa0])
+      if (live?.link === link) hear(live, message.value)
+      return encodeMessage(emptySchema, {})
     })
   }
 
-  async function answer(invoice: Invoice): Promise<PromiseReply> {
-    if (live === undefined || terms === undefined) return { kind: 'refused', code: 'invoice-no-session' }
-    stats = await live.tunnel.stats()
-    const nowMs = clock.elapsedMs()
-    const usage = { durationMs: BigInt(nowMs - live.startedMs), bytes: stats.sentBytes + stats.receivedBytes }
-    const { capacity } = await deps.funds.read()
-    const facts = {
-      nowMs,
-      usage,
-      capacity,
-      sessionOpen: true,
-      ...(invoicedAtMs === undefined ? {} : { invoicedAtMs }),
+  function hear(session: Live, message: ToConsumer): void {
+    if (message.kind === 'end') {
+      session.endReason = message.reason
+      log(`${provider} ends the session: ${message.reason}`)
     }
-    const answered = book.answer(invoice, terms, facts)
+    become(state, message.kind === 'resume' ? undefined : message.reason)
+  }
+
+  async function answer(session: Live, invoice: Invoice): Promise<PromiseReply> {
+    const measured = await session.tunnel.stats()
+    const { capacity } = await deps.funds.read()
+    // While we looked, the session may have been lost: then its row is no longer ours to write.
+    if (live !== session) return { kind: 'refused', code: 'invoice-no-session' }
+    stats = measured
+    const nowMs = clock.elapsedMs()
+    const usage = { durationMs: BigInt(nowMs - session.startedMs), bytes: measured.sentBytes + measured.receivedBytes }
+    const { invoicedAtMs } = session
+    const facts = { nowMs, usage, capacity, sessionOpen: true, ...(invoicedAtMs === undefined ? {} : { invoicedAtMs }) }
+    const answered = book.answer(invoice, session.terms, facts)
     if (!answered.ok) {
       log(`invoice of ${provider} refused: ${answered.refusal.code}`)
       become(state, answered.refusal.code)
       return { kind: 'refused', code: answered.refusal.code }
     }
-    invoicedAtMs = nowMs
+    session.invoicedAtMs = nowMs
     promises += 1
     deps.onChange()
     return { kind: 'promised', promise: answered.value }
   }
 
-  async function begin(session: Live): Promise<void> {
+  /** The tunnel works from here on; payment goes on beside it. */
+  function begin(session: Live): void {
     live = session
-    invoicedAtMs = undefined
-    const { agreementId } = session.accept
-    terms = {
-      provider,
-      agreementId,
-      price: proposal.price,
-      pace: options.pace,
-      ...(options.budget === undefined ? {} : { budget: options.budget }),
-    }
+    book.open(session.accept.agreementId)
     listen = session.tunnel.listening ?? listen
     path = 'link'
     connectedAtMs ??= clock.nowMs()
@@ -229,34 +259,36 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     void session.link.closed.then((why) => lost(session, why))
     void stayAlive(session)
     void improvePath(session)
-    await payFirst(session)
+    payFirst(session).catch((fault: Error) => lost(session, `first payment: ${fault.message}`))
   }
 
-  /** What a crash left on record is repeated first; then the first invoice, which came with the accept. */
+  /** The first invoice came with the accept; with its promise go those that a crash left on record. */
   async function payFirst(session: Live): Promise<void> {
-    const { agreementId, invoice } = session.accept
-    const recorded = book.recorded(provider).filter(({ promise }) => promise.agreement.id !== agreementId)
-    const first = await answer(invoice)
-    const sent = first.kind === 'promised' ? [...recorded, first.promise] : recorded
-    await session.link.request(
-      paymentProtocol,
-      encodeMessage(paymentMessageSchema, { kind: 'promises', promises: sent.slice(0, maxRepeated) }),
-    )
-    for (const { promise } of recorded) book.forget(provider, promise.agreement.id)
+    const recorded = book.recorded(provider).slice(-maxRepeated)
+    const first = await answer(session, session.accept.invoice)
+    const sent = first.kind === 'promised' ? [first.promise, ...recorded] : recorded
+    await sendPromises(session, sent)
+    for (const { promise } of recorded) book.close(provider, promise.agreement.id, true)
   }
 
-  async function stayAlive({ link, accept, stopping }: Live): Promise<void> {
+  async function sendPromises({ link }: Live, sent: readonly SignedPromise[], timeoutMs?: number): Promise<void> {
+    const body = encodeMessage(paymentMessageSchema, { kind: 'promises', promises: sent })
+    await link.request(paymentProtocol, body, timeoutMs === undefined ? {} : { timeoutMs })
+  }
+
+  async function stayAlive(session: Live): Promise<void> {
+    const { link, accept, stopping } = session
     const message = encodeMessage(toProviderSchema, { kind: 'keep-alive', sessionId: accept.sessionId })
-    while (!stopping.signal.aborted) {
+    for (;;) {
       await new Promise((resolve) => setTimeout(resolve, keepAliveMs))
       if (stopping.signal.aborted) return
       try {
         await link.request(sessionProtocol, message, { timeoutMs: 4 * keepAliveMs, signal: stopping.signal })
-        if (live?.link === link) stats = await live.tunnel.stats()
+        const measured = await session.tunnel.stats()
+        if (live === session) stats = measured
       } catch (fault) {
         if (stopping.signal.aborted) return
-        log(`keep-alive to ${provider}: ${(fault as Error).message}`)
-        await link.close('keep-alive-lost')
+        lost(session, `keep-alive: ${(fault as Error).message}`)
         return
       }
     }
@@ -275,26 +307,50 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     }
   }
 
-  async function stop(session: Live, why: string): Promise<void> {
+  /** Every step is tried, and none of them fails the caller: a link must not stay because a firewall would not go. */
+  async function stop(session: Live, why: string, settled = false): Promise<void> {
     if (live === session) live = undefined
     session.stopping.abort()
-    stats = await Promise.resolve(session.tunnel.stats()).catch(() => stats)
-    before = {
-      sentBytes: before.sentBytes + stats.sentBytes,
-      receivedBytes: before.receivedBytes + stats.receivedBytes,
-      spent: before.spent + book.spentOn(provider, session.accept.agreementId),
+    const steps: (() => unknown)[] = [
+      async () => {
+        stats = await session.tunnel.stats()
+      },
+      () => {
+        const { agreementId } = session.accept
+        before = {
+          sentBytes: before.sentBytes + stats.sentBytes,
+          receivedBytes: before.receivedBytes + stats.receivedBytes,
+          spent: before.spent + book.spentOn(provider, agreementId),
+        }
+        stats = { sentBytes: 0n, receivedBytes: 0n }
+        book.close(provider, agreementId, settled)
+      },
+      () => session.tunnel.close(),
+      () => session.link.close(why),
+    ]
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (fault) {
+        log(`closing the session with ${provider}: ${(fault as Error).message}`)
+      }
     }
-    stats = { sentBytes: 0n, receivedBytes: 0n }
-    await session.tunnel.close()
-    await session.link.close(why)
   }
 
-  async function lost(session: Live, why: string): Promise<void> {
+  function lost(session: Live, why: string): void {
     if (live !== session) return
     log(`${provider} lost: ${why}`)
-    become('reconnecting', reason ?? why)
-    await stop(session, why)
-    await redial(clock.elapsedMs())
+    const { endReason } = session
+    if (clock.elapsedMs() - session.startedMs >= steadyMs || patience.sinceMs === 0) {
+      patience = { sinceMs: clock.elapsedMs(), waitMs: redialMs.first }
+    }
+    become('reconnecting', endReason ?? why)
+    stop(session, why)
+      .then(() => (endReason === undefined ? redial() : become('failed', endReason)))
+      .catch((fault: Error) => {
+        log(`${provider} again: ${fault.stack}`)
+        become('failed', 'internal')
+      })
   }
 
   /** Dialled again only at the price that was accepted, or a lower one. */
@@ -307,19 +363,23 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     return true
   }
 
-  async function redial(sinceMs: number): Promise<void> {
-    for (let waitMs: number = redialMs.first; state === 'reconnecting'; waitMs = Math.min(2 * waitMs, redialMs.most)) {
+  async function redial(): Promise<void> {
+    while (state === 'reconnecting') {
+      if (clock.elapsedMs() - patience.sinceMs > redialMs.giveUpAfter) return become('failed', reason)
+      await wait(patience.waitMs, undefined, { signal: closing.signal }).catch(() => {})
+      patience = { ...patience, waitMs: Math.min(2 * patience.waitMs, redialMs.most) }
+      if (state !== 'reconnecting') return
       try {
         if (!(await renewProposal())) return become('failed', 'provider-raised-price')
         const session = await openSession()
-        if (state !== 'reconnecting') return stop(session, 'disconnected')
-        return await begin(session)
+        if (state !== 'reconnecting') return await stop(session, 'disconnected')
+        return begin(session)
       } catch (fault) {
         if (!(fault instanceof Fault)) throw fault
         log(`${provider} again: ${fault.code}`)
-        if (clock.elapsedMs() - sinceMs > redialMs.giveUpAfter) return become('failed', fault.code)
+        if (fault.code === 'budget-spent') return become('failed', fault.code)
+        become(state, fault.code)
       }
-      await new Promise((resolve) => setTimeout(resolve, waitMs))
     }
   }
 
@@ -347,7 +407,12 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     async open() {
       become('connecting')
       try {
-        await begin(await openSession())
+        const session = await openSession()
+        if (closing.signal.aborted) {
+          await stop(session, 'disconnected')
+          throw new Fault('connection-closed', { provider })
+        }
+        begin(session)
       } catch (fault) {
         become('failed', fault instanceof Fault ? fault.code : 'internal')
         throw fault
@@ -355,35 +420,35 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     },
 
     async disconnect() {
+      closing.abort(new Fault('connection-closed', { provider }))
       const session = live
       become('disconnecting')
-      if (session !== undefined) {
-        await settleUp(session).catch((fault: Error) => log(`last payment to ${provider}: ${fault.message}`))
-        await stop(session, 'disconnected')
-      }
+      if (session !== undefined) await stop(session, 'disconnected', await settleUp(session))
       become('not-connected')
     },
   }
 
-  /** The last stretch is invoiced and paid; the provider then has all it can have. */
-  async function settleUp(session: Live): Promise<void> {
-    const { sessionId, agreementId } = session.accept
-    const reply = await ask(session.link, endReplySchema, { kind: 'end', sessionId, reason: 'disconnect' })
-    if (reply.invoice !== undefined) {
-      const last = await answer(reply.invoice)
-      if (last.kind === 'refused') return
-      await session.link.request(
-        paymentProtocol,
-        encodeMessage(paymentMessageSchema, { kind: 'promises', promises: [last.promise] }),
-      )
+  /** The last stretch is invoiced and paid. @returns whether the provider has all it can have. */
+  async function settleUp(session: Live): Promise<boolean> {
+    try {
+      session.parting = true
+      const { sessionId } = session.accept
+      const end = { kind: 'end', sessionId, reason: 'disconnect' } as const
+      const { invoice } = await ask(session.link, endReplySchema, end, partingMs)
+      if (invoice === undefined) return true
+      const last = await answer(session, invoice)
+      if (last.kind === 'refused') return false
+      await sendPromises(session, [last.promise], partingMs)
+      return true
+    } catch (fault) {
+      log(`last payment to ${provider}: ${(fault as Error).message}`)
+      return false
     }
-    before = { ...before, spent: before.spent + book.spentOn(provider, agreementId) }
-    book.forget(provider, agreementId)
   }
 }
 
-/** A message takes this many; older ones were for less than the newest anyway. */
-const maxRepeated = 64
+/** Beside the first promise of a session; a message takes 64. */
+const maxRepeated = 63
 
 const hostOf = (endpoint: string): string => endpoint.slice(0, endpoint.lastIndexOf(':'))
 

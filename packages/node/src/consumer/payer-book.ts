@@ -43,10 +43,14 @@ export interface PayerBook {
   /** What this session has promised so far. */
   spentOn(provider: Address, agreementId: PayerAgreement['id']): bigint
   answer(invoice: Invoice, terms: PayerTerms, facts: PayerFacts): Verdict<InvoiceRefusal, SignedPromise>
-  /** Promises on record for sessions that never ended properly: repeated before anything new is promised to that provider. */
+  /** Nothing is on disk: a new channel, or a lost disk. */
+  readonly blank: boolean
+  /** A session begins: its row is its own until it is closed. */
+  open(agreementId: PayerAgreement['id']): void
+  /** It answers no invoice any more. @param settled the provider has it all, and nothing needs to be repeated. */
+  close(provider: Address, agreementId: PayerAgreement['id'], settled: boolean): void
+  /** Promises on record for sessions that never ended properly: repeated when that provider is met again. */
   recorded(provider: Address): readonly SignedPromise[]
-  /** The provider has it all: nothing of this session needs to be repeated any more. */
-  forget(provider: Address, agreementId: PayerAgreement['id']): void
   /** Continues above a promise of our own that somebody showed us; the caller has checked our signature on it. */
   adopt(shown: bigint, restoreJump: bigint): void
 }
@@ -68,6 +72,8 @@ export function openPayerBook(crypto: Crypto, store: RecordStore, keys: NodeKeys
   const saved = channelTable.load(store).get(channel.channel)
   let promises = saved?.promises ?? 0
   let state: PayerState = { amount: saved?.amount ?? 0n, agreements: agreementTable.load(store) }
+
+  const open = new Set<PayerAgreement['id']>()
 
   const totals = () => channelTable.put(channel.channel, { amount: state.amount, promises })
 
@@ -96,12 +102,23 @@ export function openPayerBook(crypto: Crypto, store: RecordStore, keys: NodeKeys
       store.commit([agreementTable.put(key, agreement), totals()])
       return accept(sign(agreement))
     },
-    recorded: (provider) =>
-      [...state.agreements.values()].filter((agreement) => agreement.provider === provider).map(sign),
-    forget(provider, id) {
+    get blank() {
+      return saved === undefined && state.amount === 0n
+    },
+    open(id) {
+      open.add(id)
+    },
+    close(provider, id, settled) {
+      open.delete(id)
+      if (!settled) return
       state = forgetAgreement(state, provider, id)
       store.commit([agreementTable.remove(agreementKey(provider, id))])
     },
+    // A session that is running keeps its row: forgotten, its whole total would be promised a second time (W1).
+    recorded: (provider) =>
+      [...state.agreements.values()]
+        .filter((agreement) => agreement.provider === provider && !open.has(agreement.id))
+        .map(sign),
     adopt(shown, restoreJump) {
       state = adoptAmount(state, shown, restoreJump)
       store.commit([totals()])

@@ -104,7 +104,8 @@ test('who withholds the preimage and exits gains nothing', async () => {
       name: 'requestExit',
       args: [request, toHex(exitSignature)],
     })
-    const look = () => readChannel(client, { token: contracts.token, channel, depth: 1 })
+    const place = { ...contracts, identity: erin, channel, depth: 1 }
+    const look = async () => (await readChannel(client, place)).head
     await expect.poll(async () => (await look()).held, { timeout: 10_000 }).toBe(promised)
 
     // Four days later she takes what is left, and then Dan settles.

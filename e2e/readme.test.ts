@@ -1,0 +1,61 @@
+/**
+ * Every command that the README and the docs show is run: here, or in the test that is named beside it.
+ */
+
+import { execFile, spawn } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root })]
+const shown = new Set(
+  pages.flatMap((page) =>
+    [...readFileSync(root + page, 'utf8').matchAll(/`(\.\/dev[^`\n]*)`/g)].map(([, command = '']) => command),
+  ),
+)
+
+/** What shows that each works. */
+const proof: Readonly<Record<string, 'run here' | string>> = {
+  './dev up': 'run here',
+  './dev up --once': 'e2e/story.test.ts, with --json',
+  './dev up --once --json': 'e2e/story.test.ts',
+  './dev test': 'is what runs this',
+  './dev test <pattern>': 'is what runs this, with a pattern',
+  './dev check': 'the first part of ./dev test',
+  './dev contracts': 'the second part of ./dev test',
+  './dev myst --help': 'run here',
+  './dev myst --data-dir <their folder> status': 'packages/cli/src/run-cli.test.ts',
+}
+
+test('every command shown in the documents is known to a test', () => {
+  expect([...shown].filter((command) => proof[command] === undefined)).toEqual([])
+  expect(shown.size).toBeGreaterThan(5)
+})
+
+const run = promisify(execFile)
+
+test('./dev alone prints its commands, ./dev myst --help those of myst, and a wrong one exits with 2', async () => {
+  expect((await run('./dev', [], { cwd: root })).stdout).toContain('./dev up')
+  expect((await run('./dev', ['myst', '--help'], { cwd: root })).stdout).toContain('connect')
+  await expect(run('./dev', ['upp'], { cwd: root })).rejects.toMatchObject({ code: 2 })
+}, 60_000)
+
+test('./dev up runs until it is told to end, and then leaves nothing behind', async () => {
+  const scratch = await mkdtemp(`${tmpdir()}/myst-readme-`)
+  const env = { ...process.env, TMPDIR: scratch }
+  const up = spawn('./dev', ['up', '--loopback'], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  up.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  const ended = new Promise<number | null>((resolve) => up.once('exit', resolve))
+  await expect.poll(() => said, { timeout: 80_000 }).toMatch(/Alice is connected/)
+  up.kill('SIGINT')
+  expect(await ended).toBe(0)
+  expect((await readdir(scratch)).filter((name) => name.startsWith('myst-'))).toEqual([])
+  await rm(scratch, { recursive: true, force: true })
+}, 120_000)

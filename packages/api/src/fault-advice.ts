@@ -140,6 +140,12 @@ const nodeAdvice = {
     what: ({ fee, due }) => `The transactor asks ${readable(fee)}, and ${readable(due)} would be paid out.`,
     todo: 'Earn some more first, and settle then.',
   },
+  'fee-too-high': {
+    status: 409,
+    what: ({ fee, due }) =>
+      `The transactor asks ${readable(fee)}, more than half of the ${readable(due)} to be paid out.`,
+    todo: 'Earn some more first, or try again later; what was earned is kept.',
+  },
   'settlement-refused': { status: 409, what: 'The chain refused the settlement.', todo: 'Try again in a minute.' },
   'registration-refused': {
     status: 409,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ChainClient, reach, readChannel } from '@myst/chain'
+import { type ChainClient, capacityOf, reach, readChannel } from '@myst/chain'
 import { accountantAbi, registryAbi } from '@myst/contracts'
 import type { Address, NetworkProfile } from '@myst/protocol'
 import type { Clock } from './clock.ts'
@@ -14,7 +14,7 @@ export interface Funds {
   /** Collected from the channel so far. */
   readonly settled: bigint
   readonly registered: boolean
-  /** The largest amount the channel can promise: a registration that is still to be paid is kept back. */
+  /** The largest amount the channel can promise at the head and at depth: a registration still to be paid is kept back. */
   readonly capacity: bigint
 }
 
@@ -42,15 +42,14 @@ export function createFundsReader(
     reach(rpcUrl, () => rpc.readContract({ address: registry, abi: registryAbi, functionName }))
 
   async function readNow(): Promise<Funds> {
-    const [{ balance, settled }, registered, maxFee] = await Promise.all([
-      readChannel(deps.client, { token, channel: own.channel, depth: profile.confirmationDepth }),
-      reach(rpcUrl, () =>
-        rpc.readContract({ address: registry, abi: registryAbi, functionName: 'isRegistered', args: [own.identity] }),
-      ),
+    const { identity, channel } = own
+    const depth = profile.confirmationDepth
+    const [state, maxFee] = await Promise.all([
+      readChannel(deps.client, { token, registry, identity, channel, depth }),
       readRegistry('maxRegistrationFee'),
     ])
-    const reserved = registered ? 0n : maxFee
-    const funds = { balance, settled, registered, capacity: settled + (balance > reserved ? balance - reserved : 0n) }
+    const { balance, settled, registered } = state.head
+    const funds = { balance, settled, registered, capacity: capacityOf(state, maxFee) }
     known = { funds, atMs: deps.clock.elapsedMs() }
     return funds
   }

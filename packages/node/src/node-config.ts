@@ -57,6 +57,7 @@ const policyFields = {
   firstCreditLimits: partly(closed({ perPrefixPerHour: count, perDay: amountSchema })),
   exchange: partly(closed({ dueSum: amountSchema, maxAgeMs: milliseconds, maxItems: count })),
   feeLimit: Type.Integer({ minimum: 0, maximum: 10_000 }),
+  unprovedRefusals: amountSchema,
   pace: partly(closed({ minInvoiceMs: milliseconds, maxInvoiceMs: milliseconds, maxInvoiceAmount: amountSchema })),
   restoreJump: amountSchema,
 } satisfies Record<keyof PaymentPolicy, TSchema>

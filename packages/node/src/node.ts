@@ -31,6 +31,7 @@ import type { ConnectRequest, NodeCore, ProposalFilter, ProposalView, ServiceOff
 import { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'
 import { openExchangeDesk } from './provider/exchange-desk.ts'
 import { createProvider, type OfferedService } from './provider/provider.ts'
+import { readFeeRate } from './provider/published-fee-rate.ts'
 import { settleNewest } from './provider/settlement.ts'
 import { registerIdentity } from './registration.ts'
 import { createTransactorClient } from './transactor-client.ts'
@@ -114,8 +115,23 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   /** The first service opens the desk and starts to listen; a consumer alone does neither. */
   async function becomeProvider(): Promise<void> {
     desk ??= await openExchangeDesk(
-      { crypto, clock, store, client: accountantClient, onOutcomes: (outcomes) => provider.credited(outcomes), log },
-      { keys, chainId: profile.chainId, accountant, policy: policy.exchange, feeLimit: policy.feeLimit },
+      {
+        crypto,
+        clock,
+        store,
+        client: accountantClient,
+        onOutcomes: (outcomes) => provider.credited(outcomes),
+        feeRate: () => readFeeRate(client, accountant.address),
+        log,
+      },
+      {
+        keys,
+        chainId: profile.chainId,
+        accountant,
+        policy: policy.exchange,
+        feeLimit: policy.feeLimit,
+        unprovedRefusals: policy.unprovedRefusals,
+      },
     )
     listening ??= (async () => {
       linkNode.onLink((link: Link) => provider.welcome(link))

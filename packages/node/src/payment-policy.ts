@@ -24,6 +24,8 @@ export interface PaymentPolicy {
   readonly exchange: ExchangerPolicy
   /** Basis points; accountants that take more are not used. */
   readonly feeLimit: number
+  /** Finally refused by an accountant in a day, without proof; above it the accountant is no longer used. */
+  readonly unprovedRefusals: bigint
   /** As a consumer. */
   readonly pace: Pace
   /** As a consumer: added to a promise of our own that somebody shows after a restored backup. */
@@ -47,6 +49,7 @@ export function paymentPolicy(scale: bigint, changes: Partial<PaymentPolicy> = {
     firstCreditLimits: { perPrefixPerHour: 3, perDay: 1000n * milli * scale },
     exchange: { dueSum: 500n * milli * scale, maxAgeMs: 20_000, maxItems: 1024 },
     feeLimit: 3000,
+    unprovedRefusals: 1000n * milli * scale,
     pace: { minInvoiceMs: 500, maxInvoiceMs: 300_000, maxInvoiceAmount: 3n * milli * scale },
     restoreJump: 100n * milli * scale,
     ...changes,

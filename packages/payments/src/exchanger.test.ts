@@ -13,6 +13,7 @@ import { alice, bob } from '@myst/testkit'
 import { describe, expect, test } from 'vitest'
 import {
   addPromise,
+  addRefusals,
   adoptNewest,
   closeBatch,
   createExchanger,
@@ -20,6 +21,7 @@ import {
   type ExchangerState,
   hasUntried,
   isBatchDue,
+  noRefusals,
   restartExchanger,
   takeAnswer,
   uncredited,
@@ -260,5 +262,31 @@ describe('with an old backup or a second machine', () => {
     const sent = close(add(fresh, 'a', 10n))
     const state = take(sent, answerTo(sent, [{ delta: 10n }]))
     expect(adoptNewest(state, shown(7n, 5n))).toBe(state)
+  })
+})
+
+describe('what is refused for good, without proof', () => {
+  const dayMs = 86_400_000
+  const limit = 10n
+  const state = { ...fresh, credited: new Map([['a', 3n]]) }
+  const refused = (total: bigint, final: boolean) => ({
+    key: 'a',
+    signed: signed(total),
+    verdict: { code: 'promise-shape', delta: 0n, ...(final ? { final } : {}) },
+  })
+
+  test('is summed up to what was credited before; an item that waits or was taken is not in it', () => {
+    const accepted = { key: 'b', signed: signed(50n, 1n, 2n), verdict: { delta: 50n } }
+    const outcomes = [refused(8n, true), refused(40n, false), accepted]
+    expect(addRefusals(noRefusals, state, outcomes, { nowMs: dayMs, limit })).toEqual({ sum: 5n, sinceMs: dayMs })
+    expect(addRefusals(noRefusals, state, [accepted], { nowMs: dayMs, limit })).toBe(noRefusals)
+  })
+
+  test('is forgotten after a day, unless it was too much', () => {
+    const add = (sum: bigint, nowMs: number) =>
+      addRefusals({ sum, sinceMs: dayMs }, state, [refused(8n, true)], { nowMs, limit })
+    expect(add(4n, 2 * dayMs - 1)).toEqual({ sum: 9n, sinceMs: dayMs })
+    expect(add(4n, 2 * dayMs)).toEqual({ sum: 5n, sinceMs: 2 * dayMs })
+    expect(add(11n, 2 * dayMs)).toEqual({ sum: 16n, sinceMs: dayMs })
   })
 })

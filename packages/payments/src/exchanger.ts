@@ -245,6 +245,35 @@ export function adoptNewest(state: ExchangerState, newest: SignedAccountantPromi
   return { ...rest, pending, retired, epoch: maxOf(state.epoch, newest.epoch + 1n), newest }
 }
 
+/** Finally refused, on the accountant's bare word. */
+export interface UnprovedRefusals {
+  readonly sum: bigint
+  readonly sinceMs: number
+}
+
+export const noRefusals: UnprovedRefusals = { sum: 0n, sinceMs: 0 }
+const refusalWindowMs = 86_400_000
+
+/**
+ * Adds what an answer refuses for good: an accountant that later settles those promises has kept the money. Honest ones
+ * refuse a little now and then, so a sum counts for a day; one above `limit` stays.
+ *
+ * @param after the state after the answer.
+ */
+export function addRefusals(
+  before: UnprovedRefusals,
+  after: ExchangerState,
+  outcomes: readonly ItemOutcome[],
+  { nowMs, limit }: { readonly nowMs: number; readonly limit: bigint },
+): UnprovedRefusals {
+  const refused = outcomes
+    .filter(({ verdict }) => verdict.code !== undefined && verdict.final === true)
+    .reduce((sum, { key, signed }) => sum + signed.promise.agreement.total - (after.credited.get(key) ?? 0n), 0n)
+  if (refused <= 0n) return before
+  const fresh = before.sum <= limit && nowMs - before.sinceMs >= refusalWindowMs
+  return fresh ? { sum: refused, sinceMs: nowMs } : { ...before, sum: before.sum + refused }
+}
+
 /** What the batch in flight carries of one agreement; 0 where nothing. */
 function inFlightTotal({ inFlight }: ExchangerState, key: string): bigint {
   const item = inFlight?.batch.items[inFlight.keys.indexOf(key)]

@@ -30,6 +30,11 @@ export interface InvoicerTerms {
   readonly agreementId: Bytes32
   readonly channel: ChannelDomain
   readonly price: Price
+  /**
+   * The largest amount the channel can promise, as the consumer's signed statement said when the session began. One who
+   * tops up during it reconnects to spend that; one who promises more than there is would be pending for ever.
+   */
+  readonly capacity: bigint
   /** How far a new consumer is trusted, base units; and how far that can grow. */
   readonly firstCredit: bigint
   readonly maxCredit: bigint
@@ -77,6 +82,7 @@ export type PromiseRefusal =
   | { readonly code: 'promise-wrong-agreement'; readonly agreementId: Bytes32 }
   | { readonly code: 'promise-no-such-invoice'; readonly total: bigint }
   | { readonly code: 'promise-amount-short'; readonly step: bigint; readonly due: bigint }
+  | { readonly code: 'promise-over-capacity'; readonly capacity: bigint; readonly amount: bigint }
   | { readonly code: 'promise-wrong-signer'; readonly consumer: Address }
 
 /** Unpaid invoices kept: with more outstanding, nothing new is asked until one is answered. */
@@ -169,6 +175,7 @@ export function acceptPromise(
   const step = amount - state.paidAmount
   const due = agreement.total - state.paidTotal
   if (step < due) return refuse({ code: 'promise-amount-short', step, due })
+  if (amount > terms.capacity) return refuse({ code: 'promise-over-capacity', capacity: terms.capacity, amount })
   if (recoverPromiseSigner(crypto, terms.channel, promise, signature) !== terms.consumer) {
     return refuse({ code: 'promise-wrong-signer', consumer })
   }

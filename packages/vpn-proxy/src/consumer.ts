@@ -5,7 +5,7 @@
  */
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
-import type { Socket } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { encodeMessage } from '@myst/protocol'
@@ -45,6 +45,7 @@ async function openProxy(carrier: Carrier, listen: Endpoint): Promise<ConsumerTu
   async function connect(client: Socket, { host, port }: Destination, reply: (status: number) => void): Promise<void> {
     const stream = await carrier.openStream(encodeMessage(flowHeaderSchema, { kind: 'tcp', host, port }))
     track(stream)
+    if (client.destroyed) return void stream.destroy()
     stream.on('error', () => client.destroy())
     client.once('close', () => stream.destroy())
     const status = await firstByte(stream)
@@ -64,17 +65,27 @@ async function openProxy(carrier: Carrier, listen: Endpoint): Promise<ConsumerTu
     track(control)
     control.on('error', () => client.destroy())
     control.resume()
-    const socket = createSocket('udp4')
-    await new Promise<void>((resolve) => socket.bind(0, listen.host, resolve))
-    associations.set(flow, relayDatagrams(socket, flow, carrier, meter))
-    client.once('close', () => {
+    const { host } = server.endpoint
+    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
+    try {
+      await bind(socket, host)
+    } catch {
+      control.destroy()
+      reply(flowStatus.failed)
+      return void client.end()
+    }
+    const release = () => {
       associations.delete(flow)
       socket.close()
       control.destroy()
-    })
+    }
+    // It may have gone while the stream was opened; its 'close' is in the past then.
+    if (client.destroyed) return release()
+    associations.set(flow, relayDatagrams(socket, flow, carrier, meter))
+    client.once('close', release)
     client.once('end', () => client.destroy())
     client.resume()
-    reply(0, { host: listen.host, port: socket.address().port })
+    reply(0, { host, port: socket.address().port })
   }
 
   function track(stream: Duplex): void {
@@ -100,6 +111,13 @@ async function openProxy(carrier: Carrier, listen: Endpoint): Promise<ConsumerTu
       for (const stream of open) stream.destroy()
     },
   }
+}
+
+function bind(socket: UdpSocket, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind(0, host, resolve)
+  })
 }
 
 /** One local program's datagrams: RSV 2 ‖ FRAG 1 ‖ address ‖ payload (RFC 1928 §7). Fragments are not supported. */

@@ -5,19 +5,23 @@
  */
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
-import { createConnection, isIPv6 } from 'node:net'
+import { createConnection, isIP, isIPv6, SocketAddress } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { decodeMessage } from '@myst/protocol'
 import type { Carrier, ExitPolicy, Offer, ProviderDriver, ProviderTunnel } from '@myst/vpn'
 import { type Destination, flowHeaderSchema, flowStatus } from './destination.ts'
 import { createMeter, type Meter } from './meter.ts'
-import { resolvePublic } from './resolve.ts'
+import { type Resolved, resolvePublic } from './resolve.ts'
 import { decodeUdpFrame, encodeUdpFrame } from './udp-frame.ts'
 
 /** Flows of one session: a browser opens dozens, a scraper hundreds. */
 const maxFlows = 512
 const connectTimeoutMs = 10_000
+/** Names looked up at once for one session; a browser keeps no more connections to one proxy. More fail, or are dropped. */
+const maxLookups = 32
+/** Of one UDP association: answers of those sent to longest ago are dropped. */
+const maxSources = 1024
 
 export const proxyProviderDriver: ProviderDriver = {
   serviceType: 'proxy',
@@ -41,11 +45,30 @@ interface Exit {
   readonly egressAddress: string | undefined
 }
 
+interface Association {
+  readonly socket: UdpSocket
+  /** Who was sent to, and may answer. */
+  readonly sources: Set<string>
+}
+
+type Resolve = (wanted: Destination) => Promise<Resolved | { readonly ok: false; readonly why: 'busy' }>
+
 function serveCarrier(carrier: Carrier, exit: Exit): ProviderTunnel {
   const meter = createMeter()
   const flows = new Set<Duplex>()
-  const associations = new Map<number, UdpSocket>()
+  const associations = new Map<number, Association>()
   let closed = false
+  let lookups = 0
+
+  /** What was resolved is not used where the session was paused or closed meanwhile. */
+  const resolve: Resolve = async (wanted) => {
+    const named = Number(isIP(wanted.host) === 0)
+    if (named === 1 && lookups >= maxLookups) return { ok: false, why: 'busy' }
+    lookups += named
+    const resolved = await resolvePublic(exit.policy, wanted)
+    lookups -= named
+    return meter.paused || closed ? { ok: false, why: 'busy' } : resolved
+  }
 
   carrier.onStream((stream, header) => {
     stream.on('error', () => {})
@@ -54,32 +77,35 @@ function serveCarrier(carrier: Carrier, exit: Exit): ProviderTunnel {
     flows.add(stream)
     stream.once('close', () => flows.delete(stream))
     const { kind, host, port, flow } = decoded.value
-    if (kind === 'tcp' && host !== undefined && port !== undefined) void serveTcp(stream, { host, port }, exit, meter)
-    else if (kind === 'udp' && flow !== undefined) serveUdp(stream, flow)
+    if (meter.paused) return void (kind === 'tcp' ? stream.end(Uint8Array.of(flowStatus.failed)) : stream.destroy())
+    if (kind === 'tcp' && host !== undefined && port !== undefined) {
+      serveTcp(stream, { host, port }, exit, { meter, resolve }).catch(() => stream.destroy())
+    } else if (kind === 'udp' && flow !== undefined) serveUdp(stream, flow)
     else stream.destroy()
   })
 
   carrier.onDatagram((bytes) => {
     const frame = decodeUdpFrame(bytes)
-    const socket = frame && associations.get(frame.flow)
-    if (frame === undefined || socket === undefined || meter.paused) return
-    void sendDatagram(socket, exit.policy, meter, frame.address, frame.payload)
+    const association = frame && associations.get(frame.flow)
+    if (frame === undefined || association === undefined || meter.paused) return
+    sendDatagram(association, frame.address, frame.payload, { meter, resolve }).catch(() => {}) // as lost as any other
   })
 
   function serveUdp(control: Duplex, flow: number): void {
+    if (associations.has(flow)) return void control.destroy()
     // One socket for both families: an IPv4 destination is written as a mapped address.
     const socket = createSocket({ type: 'udp6', ipv6Only: false })
-    associations.get(flow)?.close()
-    associations.set(flow, socket)
+    const sources = new Set<string>()
+    associations.set(flow, { socket, sources })
     socket.on('error', () => control.destroy())
     socket.on('message', (payload, from) => {
-      if (meter.paused) return
+      if (meter.paused || !sources.has(`${from.address} ${from.port}`)) return
       const address = { host: from.address.replace(/^::ffff:/, ''), port: from.port }
       if (carrier.sendDatagram(encodeUdpFrame({ flow, address, payload }))) meter.countReceived(payload.length)
     })
     socket.bind(0, exit.egressAddress === undefined ? undefined : mapped(exit.egressAddress))
     control.once('close', () => {
-      if (associations.get(flow) === socket) associations.delete(flow)
+      associations.delete(flow)
       socket.close()
     })
     control.once('end', () => control.destroy())
@@ -107,14 +133,11 @@ function serveCarrier(carrier: Carrier, exit: Exit): ProviderTunnel {
 async function serveTcp(
   stream: Duplex,
   wanted: Destination,
-  { policy, egressAddress }: Exit,
-  meter: Meter,
+  { egressAddress }: Exit,
+  { meter, resolve }: { readonly meter: Meter; readonly resolve: Resolve },
 ): Promise<void> {
-  const resolved = await resolvePublic(policy, wanted)
-  if (!resolved.ok) {
-    const status = resolved.why === 'not-allowed' ? flowStatus.notAllowed : flowStatus.hostUnreachable
-    return void stream.end(Uint8Array.of(status))
-  }
+  const resolved = await resolve(wanted)
+  if (!resolved.ok) return void stream.end(Uint8Array.of(statusOf[resolved.why]))
   const socket = createConnection({
     host: resolved.address,
     port: wanted.port,
@@ -140,16 +163,25 @@ async function serveTcp(
   socket.destroy()
 }
 
+const statusOf = {
+  'not-allowed': flowStatus.notAllowed,
+  'unknown-host': flowStatus.hostUnreachable,
+  busy: flowStatus.failed,
+} as const
+
 async function sendDatagram(
-  socket: UdpSocket,
-  policy: ExitPolicy,
-  meter: Meter,
+  { socket, sources }: Association,
   to: Destination,
   payload: Uint8Array,
+  { meter, resolve }: { readonly meter: Meter; readonly resolve: Resolve },
 ): Promise<void> {
-  const resolved = await resolvePublic(policy, to)
+  const resolved = await resolve(to)
   if (!resolved.ok) return
   const host = mapped(resolved.address)
+  const source = sourceOf(host, to.port)
+  sources.delete(source)
+  sources.add(source)
+  if (sources.size > maxSources) sources.delete(sources.values().next().value as string)
   try {
     socket.send(payload, to.port, host, (error) => {
       if (error === null) meter.countSent(payload.length)
@@ -161,3 +193,7 @@ async function sendDatagram(
 
 /** How a socket of both families writes an IPv4 address. */
 const mapped = (address: string): string => (isIPv6(address) ? address : `::ffff:${address}`)
+
+/** As the socket names a sender, however the consumer wrote the address. */
+const sourceOf = (address: string, port: number): string =>
+  `${new SocketAddress({ address, family: 'ipv6' }).address} ${port}`

@@ -6,12 +6,15 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createMemoryNetwork, type Link } from '@myst/link'
-import { proxyProtocol, tunnelProtocol } from '@myst/protocol'
+import { encodeMessage, proxyProtocol, tunnelProtocol } from '@myst/protocol'
 import { type Carrier, type ConsumerTunnel, createExitPolicy, type Offer, type ProviderTunnel } from '@myst/vpn'
 import { SocksClient } from 'socks'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { flowHeaderSchema } from './destination.ts'
 import { proxyConsumerDriver, proxyProviderDriver } from './index.ts'
+import { decodeUdpFrame, encodeUdpFrame } from './udp-frame.ts'
 
 const host = '127.0.0.1'
 const page = Buffer.alloc(3_000_000, 'page')
@@ -146,6 +149,76 @@ test('carries UDP both ways and counts it', async () => {
   expect(await alice.stats()).toEqual({ sentBytes: 5n, receivedBytes: 5n })
   client.close()
   echo.close()
+})
+
+describe('a consumer that breaks the protocol', () => {
+  const udpHeader = encodeMessage(flowHeaderSchema, { kind: 'udp', flow: 9 })
+  const gone = async (stream: Duplex) => {
+    stream.on('error', () => {}).resume()
+    if (!stream.destroyed) await new Promise((resolve) => stream.once('close', resolve))
+  }
+
+  test('opens one UDP flow twice: the second is refused, and both may close', async () => {
+    const carrier = carrierOf(links[0] as Link)
+    const first = await carrier.openStream(udpHeader)
+    first.on('error', () => {})
+    await gone(await carrier.openStream(udpHeader))
+    const closed = gone(first)
+    first.destroy()
+    await closed
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const third = await carrier.openStream(udpHeader)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(third.destroyed).toBe(false)
+    third.destroy()
+  })
+})
+
+test('opens no flow while paused', async () => {
+  let connections = 0
+  website.on('connection', () => connections++)
+  await bob.pause()
+  await expect(open({ host, port: port() })).rejects.toThrow()
+  expect(connections).toBe(0)
+})
+
+test('passes on a datagram only of who was sent to', async () => {
+  const [asked, stranger] = [createSocket('udp4'), createSocket('udp4')]
+  for (const socket of [asked, stranger]) await new Promise<void>((resolve) => socket.bind(0, host, resolve))
+  const flow = 3
+  await offer.close()
+  const { port: askedPort } = asked.address()
+  offer = await proxyProviderDriver.offer({
+    policy: createExitPolicy({ profile: { publicEndpoints: [`${host}:${askedPort}`] } }),
+  })
+  bob = await offer.accept({ sessionId: 'three', parameters: new Uint8Array(), carrier: carrierOf(links[1] as Link) })
+  const carrier = carrierOf(links[0] as Link)
+  const heard: string[] = []
+  carrier.onDatagram((bytes) => heard.push(Buffer.from(decodeUdpFrame(bytes)?.payload ?? []).toString()))
+  await carrier.openStream(encodeMessage(flowHeaderSchema, { kind: 'udp', flow }))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  carrier.sendDatagram(encodeUdpFrame({ flow, address: { host, port: askedPort }, payload: Buffer.from('hello') }))
+  const [, from] = (await once(asked, 'message')) as [Buffer, { address: string; port: number }]
+  stranger.send('unasked', from.port, from.address)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  asked.send('answer', from.port, from.address)
+  await expect.poll(() => heard).toEqual(['answer'])
+  asked.close()
+  stranger.close()
+})
+
+test('associates on IPv6 loopback too', async () => {
+  const prepared = await proxyConsumerDriver.prepare({ listen: { host: '::1', port: 0 } })
+  const local = await prepared.open(bob.parameters, carrierOf(links[0] as Link))
+  const association = new SocksClient({
+    proxy: { ...(local.listening as { host: string; port: number }), type: 5 },
+    command: 'associate',
+    destination: { host: '0.0.0.0', port: 0 },
+  })
+  association.connect()
+  const [{ remoteHost }] = (await once(association, 'established')) as [{ remoteHost: { host: string; port: number } }]
+  expect(remoteHost.port).toBeGreaterThan(0)
+  await local.close()
 })
 
 describe('the SOCKS5 port', () => {

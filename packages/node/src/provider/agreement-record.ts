@@ -6,7 +6,7 @@
  */
 
 import type { InvoicerState } from '@myst/payments'
-import { address, bytes32, field, list, message, priceSchema, uint, type ValueOfSchema } from '@myst/protocol'
+import { address, bytes32, field, list, message, optional, priceSchema, uint, type ValueOfSchema } from '@myst/protocol'
 import { table } from '@myst/store'
 
 const recordSchema = message({
@@ -18,14 +18,20 @@ const recordSchema = message({
   paidTotal: field(5, uint(256)),
   paidAmount: field(6, uint(256)),
   creditedTotal: field(7, uint(256)),
+  /** The largest amount the channel could promise when the session began. */
+  capacity: optional(8, uint(256)),
+  savedAtMs: optional(9, uint(53)),
 })
 export type AgreementRecord = ValueOfSchema<typeof recordSchema>
 
 /** By agreement id. */
 export const agreementTable = table('provider-agreements', recordSchema)
 
+/** The capacity is missing from records of older versions only. */
+export type Agreed = Pick<AgreementRecord, 'consumer' | 'accountant' | 'price' | 'capacity'>
+
 export function recordOf(
-  agreed: Pick<AgreementRecord, 'consumer' | 'accountant' | 'price'>,
+  agreed: Agreed,
   { issued, invoicedTotal, paidTotal, paidAmount, creditedTotal }: InvoicerState,
 ): AgreementRecord {
   return { ...agreed, issued, invoicedTotal, paidTotal, paidAmount, creditedTotal }

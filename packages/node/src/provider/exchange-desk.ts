@@ -8,6 +8,7 @@
 
 import {
   addPromise,
+  addRefusals,
   adoptNewest,
   closeBatch,
   createExchanger,
@@ -16,8 +17,10 @@ import {
   hasUntried,
   type ItemOutcome,
   isBatchDue,
+  noRefusals,
   restartExchanger,
   takeAnswer,
+  type UnprovedRefusals,
   uncredited,
 } from '@myst/payments'
 import {
@@ -66,6 +69,8 @@ export interface ExchangeDesk {
   /** The open epoch's lock, for the next invoice. */
   readonly hashlock: Bytes32
   readonly standing: DeskStanding
+  /** The accountant refused too much without proof: nothing more is exchanged with it, and no session begins on it. */
+  readonly stopped: boolean
   /** Durable when it returns. `key` names the agreement. */
   add(key: string, signed: SignedPromise, urgent: boolean): void
   /** Exchanges what is pending, now; resolves when nothing more can be done. */
@@ -89,6 +94,8 @@ export interface DeskDeps {
   readonly store: RecordStore
   readonly client: AccountantClient
   readonly onOutcomes: (outcomes: readonly ItemOutcome[]) => void
+  /** What the accountant may keep by its contract, basis points. @throws Fault `chain-unreachable`. */
+  readonly feeRate: () => Promise<number>
   readonly log: (line: string) => void
 }
 
@@ -99,6 +106,7 @@ export interface DeskOptions {
   readonly policy: ExchangerPolicy
   /** Basis points. */
   readonly feeLimit: number
+  readonly unprovedRefusals: bigint
 }
 
 /** Restarts while the accountant is away; each leaves an epoch to be closed. */
@@ -115,6 +123,7 @@ const metaTable = table(
     batches: field(5, count(2 ** 53 - 1)),
     promises: field(6, count(2 ** 53 - 1)),
     retired: field(7, list(uint(64), maxRetired)),
+    refused: optional(8, message({ sum: field(0, uint(256)), sinceMs: field(1, uint(53)) })),
   }),
 )
 const pendingTable = table(
@@ -126,6 +135,8 @@ const creditedTable = table('exchange-credited', message({ total: field(0, uint(
 /** After a failed exchange; doubles up to the second figure, so that a thousand providers don't return at once. */
 const retryMs = { first: 500, most: 30_000 } as const
 const everyMs = 250
+/** A rate is announced long before it holds; after a failed read the old one serves, and it is read again sooner. */
+const feeRateMs = { known: 600_000, failed: 30_000 } as const
 /** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
 const idleRevealMs = 2_000
 const adoptable: ReadonlySet<string> = new Set([
@@ -148,6 +159,9 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   const saved = metaTable.load(store).get(accountant.address)
   let batches = saved?.batches ?? 0
   let promises = saved?.promises ?? 0
+  let refusals: UnprovedRefusals =
+    saved?.refused === undefined ? noRefusals : { ...saved.refused, sinceMs: Number(saved.refused.sinceMs) }
+  const isStopped = () => refusals.sum > options.unprovedRefusals
   let state = await restore()
   let lock = lockOf(state.epoch)
   persist(undefined, state)
@@ -193,6 +207,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       feeSum,
       batches,
       promises,
+      refused: { sum: refusals.sum, sinceMs: BigInt(refusals.sinceMs) },
       ...(newest === undefined ? {} : { newest }),
       ...(inFlight === undefined ? {} : { inFlight }),
     }
@@ -234,7 +249,26 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     return opened.value
   }
 
-  function takeReply(reply: ExchangeReply, digest: Bytes32): void {
+  let feeRate: number | undefined
+  let feeRateDueMs = clock.elapsedMs()
+  await feeLimit()
+
+  /** Never above the accountant's published rate; our own limit alone where the chain can't be asked. */
+  async function feeLimit(): Promise<number> {
+    if (clock.elapsedMs() >= feeRateDueMs) {
+      try {
+        feeRate = await deps.feeRate()
+        feeRateDueMs = clock.elapsedMs() + feeRateMs.known
+      } catch (fault) {
+        if (!(fault instanceof Fault)) throw fault
+        deps.log(`fee rate of ${accountant.address}: ${fault.message}`)
+        feeRateDueMs = clock.elapsedMs() + feeRateMs.failed
+      }
+    }
+    return Math.min(options.feeLimit, feeRate ?? options.feeLimit)
+  }
+
+  function takeReply(reply: ExchangeReply, digest: Bytes32, limit: number): void {
     if (reply.kind === 'refused') {
       adoptShown(reply.code, reply.newest)
       return
@@ -244,14 +278,26 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       adoptShown(reply.kind, answer.promise)
       return
     }
-    const taken = takeAnswer(state, answer, options.feeLimit, clock.nowMs())
-    if (!taken.ok) throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
+    const nowMs = clock.nowMs()
+    const taken = takeAnswer(state, answer, limit, nowMs)
+    if (!taken.ok) {
+      if (taken.refusal.code === 'answer-fee-too-high') feeRateDueMs = 0 // it may have been raised since we read it
+      throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
+    }
+    const { outcomes } = taken.value
     batches += 1
-    promises += taken.value.outcomes.filter(({ verdict }) => verdict.code === undefined).length
+    promises += outcomes.filter(({ verdict }) => verdict.code === undefined).length
+    refusals = addRefusals(refusals, taken.value.state, outcomes, { nowMs, limit: options.unprovedRefusals })
     change(taken.value.state)
     answeredMs = clock.elapsedMs()
-    deps.onOutcomes(taken.value.outcomes)
+    if (isStopped()) sayStopped()
+    deps.onOutcomes(outcomes)
   }
+
+  function sayStopped(): void {
+    deps.log(`ALARM: ${accountant.address} refused ${refusals.sum} without proof; nothing more is exchanged with it`)
+  }
+  if (isStopped()) sayStopped()
 
   /** The accountant is ahead of us (a lost disk, a second machine): its own promise says so, or nothing is adopted. */
   function adoptShown(code: string, shown: SignedAccountantPromise | undefined): void {
@@ -267,7 +313,8 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     if (state.inFlight === undefined) return
     // The same batch has the same bytes, whenever it is encoded and signed: both are deterministic.
     const signed = signContent(crypto, domain, batchContent, state.inFlight.batch, keys.privateKey)
-    takeReply(await client.exchange(signed), toHex(crypto.keccak256(signed.content)))
+    const limit = await feeLimit()
+    takeReply(await client.exchange(signed), toHex(crypto.keccak256(signed.content)), limit)
   }
 
   let working: Promise<void> | undefined
@@ -279,23 +326,29 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     if (working !== undefined) return working
     working = (async () => {
       try {
-        for (;;) {
+        while (!isStopped()) {
           await sendInFlight()
           waitMs = retryMs.first
+          if (isStopped()) return
           const due = isBatchDue(state, clock.nowMs(), options.policy) || (all && hasUntried(state))
           if (!due || state.inFlight !== undefined) return
           change(closeBatch(state, own, options.policy))
         }
       } catch (fault) {
-        if (!(fault instanceof Fault)) throw fault
-        deps.log(`exchange: ${fault.message}`)
         notBeforeMs = clock.elapsedMs() + waitMs
         waitMs = Math.min(2 * waitMs, retryMs.most)
+        if (!(fault instanceof Fault)) throw fault
+        deps.log(`exchange: ${fault.message}`)
       } finally {
         working = undefined
       }
     })()
     return working
+  }
+
+  /** Whom nobody awaits: a fault of it is for the log. */
+  function unattended(task: Promise<void>): void {
+    task.catch((cause) => deps.log(`exchange failed: ${cause instanceof Error ? cause.message : cause}`))
   }
 
   let answeredMs = clock.elapsedMs()
@@ -306,7 +359,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   async function revealWhenIdle(): Promise<void> {
     const { newest, inFlight, pending } = state
     const idle = inFlight === undefined && pending.size === 0 && clock.elapsedMs() - answeredMs >= idleRevealMs
-    if (newest === undefined || !idle || revealing || revealed === newest.epoch) return
+    if (newest === undefined || !idle || isStopped() || revealing || revealed === newest.epoch) return
     revealing = true
     try {
       await client.reveal(preimageOf(newest.epoch))
@@ -320,8 +373,8 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   }
 
   const timer = setInterval(() => {
-    if (clock.elapsedMs() >= notBeforeMs) void work(false)
-    void revealWhenIdle()
+    if (working === undefined && clock.elapsedMs() >= notBeforeMs) unattended(work(false))
+    unattended(revealWhenIdle())
   }, everyMs)
 
   return {
@@ -333,12 +386,15 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     get standing() {
       return { uncredited: uncredited(state), credited: state.creditedSum, fees: state.feeSum, batches, promises }
     },
+    get stopped() {
+      return isStopped()
+    },
     add(key, signed, urgent) {
       change(addPromise(state, key, signed, clock.nowMs(), urgent))
-      if (urgent && clock.elapsedMs() >= notBeforeMs) void work(false)
+      if (urgent && clock.elapsedMs() >= notBeforeMs) unattended(work(false))
     },
     async flush() {
-      await working
+      await working?.catch(() => {}) // whoever began it hears of it
       await work(true)
     },
     newest() {
@@ -347,7 +403,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     },
     async close() {
       clearInterval(timer)
-      await working
+      await working?.catch(() => {})
     },
   }
 }

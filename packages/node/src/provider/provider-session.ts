@@ -32,11 +32,11 @@ import {
   toConsumerSchema,
   type Usage,
 } from '@myst/protocol'
-import type { RecordStore } from '@myst/store'
 import type { ProviderTunnel, TrafficStats } from '@myst/vpn'
 import type { Clock } from '../clock.ts'
 import type { SessionView } from '../node-core.ts'
-import { type AgreementRecord, agreementTable, recordOf } from './agreement-record.ts'
+import type { AgreementBook } from './agreement-book.ts'
+import { type Agreed, recordOf } from './agreement-record.ts'
 import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
 
 export interface ProviderSession {
@@ -51,14 +51,14 @@ export interface ProviderSession {
   credit(total: bigint): void
   /** The consumer wants to stop: forwards nothing more and says what is due. */
   finish(): Promise<Invoice | undefined>
-  /** Asks for what is due, tells the consumer why, closes. */
+  /** Asks for what is due, tells the consumer why, closes. Never rejects. */
   end(reason: string): Promise<void>
 }
 
 export interface ProviderSessionDeps {
   readonly crypto: Crypto
   readonly clock: Clock
-  readonly store: RecordStore
+  readonly agreements: AgreementBook
   readonly link: Link
   readonly tunnel: ProviderTunnel
   readonly desk: ExchangeDesk
@@ -77,10 +77,10 @@ export function runProviderSession(
     readonly serviceType: string
     readonly terms: InvoicerTerms
     readonly state: InvoicerState
-    readonly agreed: Pick<AgreementRecord, 'consumer' | 'accountant' | 'price'>
+    readonly agreed: Agreed
   },
 ): ProviderSession {
-  const { crypto, clock, store, link, tunnel, desk, log } = deps
+  const { crypto, clock, agreements, link, tunnel, desk, log } = deps
   const { id, terms } = own
   const startedMs = clock.elapsedMs()
   let heardMs = startedMs
@@ -94,7 +94,7 @@ export function runProviderSession(
     const durable =
       next.issued !== state.issued || next.paidTotal !== state.paidTotal || next.creditedTotal !== state.creditedTotal
     state = next
-    if (durable) store.commit([agreementTable.put(terms.agreementId, recordOf(own.agreed, state))])
+    if (durable) agreements.put(terms.agreementId, recordOf(own.agreed, state))
   }
 
   async function measure(): Promise<Usage> {
@@ -121,7 +121,7 @@ export function runProviderSession(
     switch (action.kind) {
       case 'send-invoice':
         // Not awaited: a consumer that answers late holds up nobody.
-        void collect(invoiceOf(action, usage, false))
+        collect(invoiceOf(action, usage, false)).catch(failed)
         return
       case 'pause-service':
         await tunnel.pause()
@@ -177,15 +177,23 @@ export function runProviderSession(
     )
   }
 
+  /** Never rejects: a driver that fails at one session's end takes down neither the rest of it nor the other sessions. */
   function close(reason: string): Promise<void> {
+    const attempt = async (step: string, work: () => unknown) => {
+      try {
+        await work()
+      } catch (cause) {
+        log(`session with ${terms.consumer}: ${step} failed: ${cause instanceof Error ? cause.message : cause}`)
+      }
+    }
     closing ??= (async () => {
       clearInterval(timer)
-      change({ ...state, phase: 'ended' })
-      await tell({ kind: 'end', sessionId: id, reason })
-      await tunnel.close()
-      await link.close(reason)
+      await attempt('saving', () => change({ ...state, phase: 'ended' }))
+      await attempt('telling', () => tell({ kind: 'end', sessionId: id, reason }))
+      await attempt('closing the tunnel', () => tunnel.close())
+      await attempt('closing the link', () => link.close(reason))
       // What it promised last and is too little for a batch of its own goes now: nothing more will join it.
-      if (state.paidTotal > state.creditedTotal) void desk.flush()
+      if (state.paidTotal > state.creditedTotal) void attempt('exchanging', () => desk.flush())
       ended.resolve()
       log(`session with ${terms.consumer} ended: ${reason}`)
     })()
@@ -234,9 +242,11 @@ export function runProviderSession(
       return last && invoiceOf(last, usage, true)
     },
     async end(reason) {
-      if (closing === undefined) {
-        const last = await this.finish()
+      try {
+        const last = closing === undefined ? await this.finish() : undefined
         if (last !== undefined) await collect(last)
+      } catch (cause) {
+        failed(cause)
       }
       await close(reason)
     },

@@ -5,6 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { Link } from '@myst/link'
 import {
   acceptPromise,
@@ -45,7 +46,9 @@ import type { Clock } from '../clock.ts'
 import type { NodeKeys } from '../keys.ts'
 import type { PaymentPolicy } from '../payment-policy.ts'
 import { carrierOf } from '../session-carrier.ts'
-import { agreementTable, endedState, recordOf } from './agreement-record.ts'
+import { openAgreementBook } from './agreement-book.ts'
+import { type Agreed, endedState, recordOf } from './agreement-record.ts'
+import { openConsumerBook } from './consumer-book.ts'
 import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
 import { type ProviderSession, runProviderSession } from './provider-session.ts'
 import { type CheckedRequest, checkSessionRequest } from './session-request.ts'
@@ -86,24 +89,34 @@ export interface ProviderOptions {
 
 /** Sessions at once; each holds a tunnel, a link and a few timers. */
 const maxSessions = 1000
+/** Of the agreements that were made before the capacity was kept. */
+const noLimit = 2n ** 256n - 1n
+/** A consumer that comes back has lost its old link, most likely: its answer there is not waited for longer. */
+const replaceWaitMs = 2_000
 
 export function createProvider(deps: ProviderDeps, { keys, profile, policy }: ProviderOptions): Provider {
   const { crypto, clock, store, log } = deps
   const sessions = new Map<Bytes32, ProviderSession>()
   /** A session is spoken of on its own link only: it belongs to who opened it. */
   const linked = new WeakMap<Link, ProviderSession>()
+  /** Links whose session is being opened: each holds its place among the sessions already. */
+  const opening = new Set<Link>()
+  let stopping = false
+  const agreements = openAgreementBook({ store, clock }, (id) => sessions.has(id))
+  const consumers = openConsumerBook(store)
   let grants: FirstCreditState = noGrants
   const prefixes = new Map<Bytes32, string>()
 
-  function termsOf(agreementId: Bytes32, consumer: Address, channel: Address, price: Price): InvoicerTerms {
+  function termsOf(agreementId: Bytes32, { consumer, accountant, price, capacity = noLimit }: Agreed): InvoicerTerms {
     const { firstCredit, maxCredit, firstInvoiceAmount, dueAmount, minDelta, minInvoiceMs, maxInvoiceMs, graceMs } =
       policy
     return {
       consumer,
       provider: keys.identity,
       agreementId,
-      channel: { chainId: profile.chainId, channel },
+      channel: { chainId: profile.chainId, channel: channelAddress(crypto, profile.contracts, consumer, accountant) },
       price,
+      capacity,
       firstCredit,
       maxCredit,
       firstInvoiceAmount,
@@ -115,9 +128,11 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
     }
   }
 
-  /** A payer we know is served on credit at once; for others the buckets decide. */
-  function creditFor(link: Link, agreementId: Bytes32, known: boolean): bigint {
-    if (known) return policy.firstCredit
+  /** Who left an invoice unpaid pays first; a payer we know is served on credit at once; for others the buckets decide. */
+  function creditFor(link: Link, agreementId: Bytes32, consumer: Address): bigint {
+    const { credited, leftUnpaid } = consumers.get(consumer)
+    if (leftUnpaid) return 0n
+    if (credited) return policy.firstCredit
     const prefix = addressPrefix(link.remoteEndpoint.host)
     const request = { prefix, amount: policy.firstCredit, nowMs: clock.nowMs() }
     const granted = grantFirstCredit(grants, request, policy.firstCreditLimits)
@@ -127,42 +142,85 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
     return policy.firstCredit
   }
 
+  /** Link and place are taken before the first wait: one request, sent many times at once, opens one session. */
   async function open(link: Link, checked: CheckedRequest): Promise<Uint8Array> {
+    if (linked.has(link) || opening.has(link)) throw new Fault('session-already-open')
+    if (sessions.size + opening.size >= maxSessions) throw new Fault('session-provider-full')
+    opening.add(link)
+    try {
+      return await openReserved(link, checked)
+    } finally {
+      opening.delete(link)
+    }
+  }
+
+  async function openReserved(link: Link, checked: CheckedRequest): Promise<Uint8Array> {
     const { request, accountant, statement } = checked
     const desk = deps.desks().get(accountant.address)
     const service = deps.serviceOf(request.serviceType)
-    if (desk === undefined || service === undefined) throw new Fault('session-service-unknown')
-    if (sessions.size >= maxSessions) throw new Fault('session-provider-full')
-    for (const session of sessions.values()) {
-      const replaced = session.consumer === request.consumer && session.serviceType === request.serviceType
-      if (replaced) await session.end('replaced')
-    }
+    if (desk === undefined || service === undefined || stopping) throw new Fault('session-service-unknown')
+    await replaceSessions(request.consumer, request.serviceType)
     const id = new Uint8Array(randomBytes(16))
     const agreementId = toHex(randomBytes(32))
-    const terms = paced(termsOf(agreementId, request.consumer, request.channel, request.price), request.pace)
-    const credit = creditFor(link, agreementId, statement.promised > 0n)
-    const [state, first] = startInvoicing(terms, clock.elapsedMs(), desk.hashlock, credit)
-    const agreed = { consumer: request.consumer, accountant: accountant.address, price: request.price }
+    const { consumer, price } = request
+    const agreed = { consumer, accountant: accountant.address, price, capacity: statement.capacity }
+    const terms = paced(termsOf(agreementId, agreed), request.pace)
     const tunnel = await service.offer.accept({
       sessionId: toHex(id).slice(2),
       parameters: request.parameters,
       carrier: carrierOf(link),
     })
-    if (credit === 0n) await tunnel.pause()
-    store.commit([agreementTable.put(agreementId, recordOf(agreed, state))])
-    const overLimit = () => desk.standing.uncredited > policy.exposureLimit
-    const session = runProviderSession(
-      { crypto, clock, store, link, tunnel, desk, overLimit, log },
-      { id, serviceType: request.serviceType, terms, state, agreed },
-    )
-    sessions.set(agreementId, session)
-    linked.set(link, session)
-    void session.ended.then(() => sessions.delete(agreementId))
-    deps.onSession(link, session, tunnel.usePath?.bind(tunnel))
-    log(`session with ${request.consumer} (${request.serviceType})`)
-    const invoice: Invoice = { agreementId, ...first, durationMs: 0n, bytes: 0n }
-    return encodeMessage(sessionAcceptSchema, { sessionId: id, agreementId, parameters: tunnel.parameters, invoice })
+    try {
+      const credit = creditFor(link, agreementId, consumer)
+      if (credit === 0n) await tunnel.pause()
+      const gone = stopping || deps.serviceOf(request.serviceType) !== service
+      if (gone) throw new Fault('session-service-unknown')
+      const [state, first] = startInvoicing(terms, clock.elapsedMs(), desk.hashlock, credit)
+      agreements.put(agreementId, recordOf(agreed, state))
+      const overLimit = () => desk.standing.uncredited > policy.exposureLimit
+      const session = runProviderSession(
+        { crypto, clock, agreements, link, tunnel, desk, overLimit, log },
+        { id, serviceType: request.serviceType, terms, state, agreed },
+      )
+      sessions.set(agreementId, session)
+      linked.set(link, session)
+      session.ended.then(() => forget(agreementId, session)).catch(logFailure)
+      deps.onSession(link, session, tunnel.usePath?.bind(tunnel))
+      log(`session with ${consumer} (${request.serviceType})`)
+      const invoice: Invoice = { agreementId, ...first, durationMs: 0n, bytes: 0n }
+      return encodeMessage(sessionAcceptSchema, { sessionId: id, agreementId, parameters: tunnel.parameters, invoice })
+    } catch (fault) {
+      await tunnel.close().catch(logFailure)
+      throw fault
+    }
   }
+
+  async function replaceSessions(consumer: Address, serviceType: string): Promise<void> {
+    const replaced = [...sessions.values()].filter((session) => {
+      return session.consumer === consumer && session.serviceType === serviceType
+    })
+    if (replaced.length === 0) return
+    const waiting = new AbortController()
+    const ended = Promise.all(replaced.map((session) => session.end('replaced')))
+    const late = setTimeout(replaceWaitMs, undefined, { signal: waiting.signal }).catch(() => {})
+    await Promise.race([ended, late])
+    waiting.abort()
+  }
+
+  function forget(agreementId: Bytes32, { consumer, state }: ProviderSession): void {
+    sessions.delete(agreementId)
+    if (state.invoicedTotal > state.paidTotal) consumers.note(consumer, { leftUnpaid: true })
+    removeIfDone(agreementId)
+  }
+
+  /** All is paid and credited: nothing of an ended session is needed any more. */
+  function removeIfDone(id: Bytes32): void {
+    const record = agreements.get(id)
+    if (record === undefined || sessions.has(id)) return
+    if (record.issued.length === 0 && record.creditedTotal >= record.paidTotal) agreements.remove(id)
+  }
+
+  const logFailure = (cause: unknown) => log(`provider: ${cause instanceof Error ? cause.message : cause}`)
 
   function sessionOf(link: Link, sessionId: Uint8Array): ProviderSession {
     const key = toHex(sessionId)
@@ -178,12 +236,11 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
           provider: keys.identity,
           handshakeHash: link.handshakeHash,
           nowMs: clock.nowMs(),
-          accountants: [...deps.desks().values()].map((desk) => desk.accountant),
+          accountants: [...deps.desks().values()].filter(({ stopped }) => !stopped).map(({ accountant }) => accountant),
           leastFree: 100n * policy.firstInvoiceAmount,
           priceOf: (serviceType, seq) => deps.serviceOf(serviceType)?.prices.get(seq),
         })
         if (!checked.ok) throw new Fault(checked.refusal.code)
-        if (linked.has(link)) throw new Fault('session-already-open')
         return open(link, checked.value)
       }
       case 'keep-alive':
@@ -197,7 +254,9 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
     }
   }
 
-  function takePromise(signed: SignedPromise): void {
+  /** On a link with a session of that consumer only: whoever comes back to pay opens one first. */
+  function takePromise(link: Link, signed: SignedPromise): void {
+    if (linked.get(link)?.consumer !== signed.consumer) return
     const { agreement } = signed.promise
     const session = sessions.get(agreement.id)
     if (session !== undefined) return session.pay(signed)
@@ -207,19 +266,15 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
   /** Of a session that a crash ended, here or there: it counts all the same. */
   function takeLatePromise(signed: SignedPromise): void {
     const { agreement } = signed.promise
-    const record = agreementTable.load(store).get(agreement.id)
+    const record = agreements.get(agreement.id)
     const desk = record && deps.desks().get(record.accountant)
     if (record === undefined || desk === undefined) return
-    const channel = channelOf(record.consumer, record.accountant)
-    const terms = termsOf(agreement.id, record.consumer, channel, record.price)
-    const accepted = acceptPromise(crypto, endedState(record), terms, signed)
+    const accepted = acceptPromise(crypto, endedState(record), termsOf(agreement.id, record), signed)
     if (!accepted.ok) return log(`late promise of ${record.consumer} refused: ${accepted.refusal.code}`)
     desk.add(deskKey(record.consumer, agreement.id), signed, true)
-    store.commit([agreementTable.put(agreement.id, recordOf(record, accepted.value))])
+    agreements.put(agreement.id, recordOf(record, accepted.value))
+    if (accepted.value.issued.length === 0) consumers.note(record.consumer, { leftUnpaid: false })
   }
-
-  const channelOf = (consumer: Address, accountant: Address): Address =>
-    channelAddress(crypto, profile.contracts, consumer, accountant)
 
   return {
     welcome(link) {
@@ -231,7 +286,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
       link.onRequest(paymentProtocol, (body) => {
         const message = decodeMessage(paymentMessageSchema, body)
         if (!message.ok || message.value.kind !== 'promises') throw new Fault('message-invalid')
-        for (const signed of message.value.promises) takePromise(signed)
+        for (const signed of message.value.promises) takePromise(link, signed)
         return encodeMessage(emptySchema, {})
       })
     },
@@ -240,6 +295,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
         const { id, total } = signed.promise.agreement
         const session = sessions.get(id)
         if (verdict.code === undefined) {
+          consumers.note(signed.consumer, { credited: true })
           if (session === undefined) creditEnded(id, total)
           else session.credit(total)
           const prefix = prefixes.get(id)
@@ -255,16 +311,16 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
       return [...sessions.values()]
     },
     async close() {
+      stopping = true
       await Promise.all([...sessions.values()].map((session) => session.end('provider-stops')))
     },
   }
 
-  /** All is paid and credited: nothing of the session is needed any more. */
   function creditEnded(id: Bytes32, total: bigint): void {
-    const record = agreementTable.load(store).get(id)
+    const record = agreements.get(id)
     if (record === undefined) return
-    const done = record.issued.length === 0 && total >= record.paidTotal
-    store.commit([done ? agreementTable.remove(id) : agreementTable.put(id, { ...record, creditedTotal: total })])
+    agreements.put(id, { ...record, creditedTotal: total })
+    removeIfDone(id)
   }
 }
 

@@ -25,7 +25,10 @@ import type { ExchangeDesk } from './exchange-desk.ts'
 /** An order that was not carried by then is void. */
 const orderLifetimeS = 3600
 
-/** @throws Fault `nothing-to-settle`, `fee-above-earnings`, or the transactor's. */
+/** A settlement can wait; one that gives a transactor more than half of it is no payout, and gas is rarely that dear for long. */
+const maxFeePart = 2n
+
+/** @throws Fault `nothing-to-settle`, `fee-above-earnings`, `fee-too-high`, or the transactor's. */
 export async function settleNewest(
   deps: { readonly crypto: Crypto; readonly clock: Clock; readonly transactor: TransactorClient },
   keys: NodeKeys,
@@ -37,6 +40,7 @@ export async function settleNewest(
   if (newest === undefined || due <= 0n) throw new Fault('nothing-to-settle', { settled })
   const { transactor, fee } = await deps.transactor.quote('settle')
   if (fee >= due) throw new Fault('fee-above-earnings', { fee, due })
+  if (fee > due / maxFeePart) throw new Fault('fee-too-high', { fee, due })
   const order: SettleOrder = {
     provider: keys.identity,
     into: settleInto.wallet,

@@ -1,0 +1,60 @@
+/**
+ * All agreements of this provider, in memory and on disk alike: read once, so that a promise for one of them costs a
+ * look-up and no more.
+ *
+ * @module
+ */
+
+import type { Bytes32 } from '@myst/protocol'
+import type { RecordStore } from '@myst/store'
+import type { Clock } from '../clock.ts'
+import { type AgreementRecord, agreementTable } from './agreement-record.ts'
+
+export interface AgreementBook {
+  get(id: Bytes32): AgreementRecord | undefined
+  /** Durable when it returns. */
+  put(id: Bytes32, record: AgreementRecord): void
+  remove(id: Bytes32): void
+}
+
+/** A consumer that comes back does so within hours; what it has not paid by then it will not. */
+const maxAgeMs = 7 * 86_400_000
+/** Ended sessions with an open invoice; ten times the sessions at once. The oldest goes first. */
+const maxAgreements = 10_000
+
+export function openAgreementBook(
+  { store, clock }: { readonly store: RecordStore; readonly clock: Clock },
+  /** A session that runs keeps its row, however old. */
+  runs: (id: Bytes32) => boolean,
+): AgreementBook {
+  // Rows of before there was a time count as new. A disk returns them by key; here the oldest is first.
+  const savedAtOf = ({ savedAtMs }: AgreementRecord) => Number(savedAtMs ?? clock.nowMs())
+  const loaded = [...agreementTable.load(store)]
+  const rows = new Map(loaded.toSorted(([, one], [, other]) => savedAtOf(one) - savedAtOf(other)))
+
+  function* expired(): Iterable<string> {
+    let count = rows.size
+    for (const [id, row] of rows) {
+      if (count <= maxAgreements && clock.nowMs() - savedAtOf(row) <= maxAgeMs) return
+      if (runs(id as Bytes32)) continue
+      count -= 1
+      yield id
+    }
+  }
+
+  return {
+    get: (id) => rows.get(id),
+    put(id, record) {
+      const row = { ...record, savedAtMs: BigInt(clock.nowMs()) }
+      rows.delete(id)
+      rows.set(id, row)
+      const old = [...expired()]
+      store.commit([agreementTable.put(id, row), ...old.map((key) => agreementTable.remove(key))])
+      for (const key of old) rows.delete(key)
+    },
+    remove(id) {
+      if (!rows.delete(id)) return
+      store.commit([agreementTable.remove(id)])
+    },
+  }
+}

@@ -2,7 +2,9 @@
  * The accountant over HTTP on a real chain: what it refuses, with which code, and that a refusal changes nothing.
  */
 
-import { type Accountant, startAccountant } from '@myst/accountant'
+import { type Accountant, type AccountantOptions, startAccountant } from '@myst/accountant'
+import { createSender } from '@myst/chain'
+import { consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { richKeys } from '@myst/devnet'
 import {
@@ -15,10 +17,13 @@ import {
   channelAddress,
   decodeMessage,
   derivePreimage,
+  type ExitRequest,
   encodeMessage,
   exchangeReplySchema,
+  exitRequestStruct,
   hashlockOf,
   hashPromise,
+  hashTypedData,
   maxBatchBytes,
   myst,
   noTicks,
@@ -30,6 +35,7 @@ import {
   signedContent,
   signRequest,
   toHex,
+  zeroAddress,
   zeroBytes32,
 } from '@myst/protocol'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -55,7 +61,7 @@ afterAll(async () => {
   await world?.close()
 })
 
-const start = () =>
+const start = (change: Partial<AccountantOptions> = {}) =>
   startAccountant({
     profile: world.profile,
     accountant: world.network.accountant,
@@ -67,6 +73,7 @@ const start = () =>
     collectFrom: 1n,
     openCost: 0n,
     log: () => {},
+    ...change,
   })
 
 let seed = 1
@@ -236,3 +243,59 @@ test('a restart keeps every answer', async () => {
   carol = await start()
   expect(await send(batch)).toEqual(first)
 })
+
+/** What an accountant signs as Alice's capacity. */
+async function statedAt(accountantUrl: string) {
+  const path = '/v1/capacity-statement'
+  const own = { identity: crypto.addressOf(aliceKey), privateKey: aliceKey, nowMs: Date.now() }
+  const authorization = signRequest(crypto, domain(), { method: 'POST', path, body: new Uint8Array() }, own)
+  const response = await fetch(accountantUrl + path, { method: 'POST', headers: { authorization } })
+  const signed = decodeMessage(signedContent(1024), new Uint8Array(await response.arrayBuffer()))
+  if (!signed.ok) throw new Error(signed.refusal.code)
+  const statement = decodeMessage(capacityStatementContent.schema, signed.value.content)
+  if (!statement.ok) throw new Error(statement.refusal.code)
+  return { capacity: statement.value.capacity, exitPending: statement.value.exitPending }
+}
+
+test('at depth 12, money that comes counts when it is deep, money that leaves counts at once', async () => {
+  const deep = await start({
+    profile: { ...world.profile, confirmationDepth: 12 },
+    dataDir: `${world.dir}/deep`,
+    port: 4061,
+  })
+  try {
+    const { client } = world.chain
+    const ask = (method: string, params: readonly unknown[]) => client.rpc.request({ method, params } as never)
+    const stated = () => statedAt(deep.url)
+    /** A state is looked at anew each second. */
+    const soon = { timeout: 5000 }
+    expect(await stated()).toEqual({ capacity: 0n, exitPending: false })
+    await ask('anvil_mine', ['0xc'])
+    await expect.poll(stated, soon).toEqual({ capacity, exitPending: false })
+
+    const [alice, channel] = [crypto.addressOf(aliceKey), channelOf(crypto.addressOf(aliceKey))]
+    const sender = createSender(client, richKeys.transactor)
+    const { registry } = world.network.contracts
+    const { accountant } = world.network
+    await sender.send({ to: registry, abi: registryAbi, name: 'openChannel', args: [alice, accountant] })
+    const request: ExitRequest = {
+      beneficiary: alice,
+      transactor: zeroAddress,
+      fee: 0n,
+      nonce: 1n,
+      deadline: 2n ** 40n,
+    }
+    const channelDomain = { chainId: client.chainId, verifyingContract: channel }
+    const signature = toHex(crypto.sign(hashTypedData(crypto, channelDomain, exitRequestStruct, request), aliceKey))
+    await sender.send({ to: channel, abi: consumerChannelAbi, name: 'requestExit', args: [request, signature] })
+    await expect.poll(stated, soon).toEqual({ capacity, exitPending: true })
+    await ask('evm_increaseTime', [4 * 86_400 + 60])
+    await ask('anvil_mine', ['0xc'])
+    await sender.send({ to: channel, abi: consumerChannelAbi, name: 'finalizeExit', args: [] })
+    await expect.poll(stated, soon).toEqual({ capacity: 0n, exitPending: true })
+    await ask('anvil_mine', ['0xc'])
+    await expect.poll(stated, soon).toEqual({ capacity: 0n, exitPending: false })
+  } finally {
+    await deep.close()
+  }
+}, 30_000)

@@ -52,6 +52,8 @@ export const defaultOptions = {
 /** A promise that adds less than a millionth of a MYST is not worth its check. */
 export const minDelta = 10n ** 12n
 
+/** A quiet chain's blocks are looked at again after a restart, for this long at most. */
+const cursorEveryMs = 60_000
 const cursorTable = table('cursors', message({ nextBlock: field(0, uint(64)) }))
 
 export async function startAccountant(options: AccountantOptions): Promise<Accountant> {
@@ -88,20 +90,23 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       everyMs: options.collectEveryMs,
     },
   )
+  let cursorSavedMs = now()
   // A settlement on chain shows its preimage to everybody: it counts as revealed.
   const settlements = followEvents(client, {
     address: accountant,
     abi: accountantAbi,
     event: 'ProviderSettled',
     depth: 1,
-    fromBlock: cursorTable.load(store).get('settlements')?.nextBlock ?? 0n,
+    fromBlock: cursorTable.load(store).get('settlements')?.nextBlock ?? profile.deployedAtBlock,
     pollingMs: 500,
     onFault,
     async onEvents(events, nextBlock) {
       for (const { args } of events) {
         await service.reveal(args.provider.toLowerCase() as Address, fromHex(args.preimage))
       }
-      if (events.length > 0) store.commit([cursorTable.put('settlements', { nextBlock })])
+      if (events.length === 0 && now() - cursorSavedMs < cursorEveryMs) return
+      cursorSavedMs = now()
+      store.commit([cursorTable.put('settlements', { nextBlock })])
     },
   })
 
@@ -143,7 +148,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   }
 
   const domain = { chainId, verifyingContract: accountant }
-  const server = createHttpServer({ crypto, service, domain, now, status })
+  const server = createHttpServer({ crypto, service, domain, now, status, isRunning: () => ledger.running, log })
   const url = await server.listen({ host: options.host, port: options.port })
   log(`accountant ${accountant} at ${url}, fee ${Number(terms.feeRate) / 100} %`)
   return {

@@ -11,7 +11,7 @@
 import type { Sender } from '@myst/chain'
 import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { type Address, type Crypto, Fault, hashAgreement, toHex } from '@myst/protocol'
-import type { ChannelView } from './channel-view.ts'
+import type { ChannelStanding, ChannelView } from './channel-view.ts'
 import { type ChannelAccount, highestAmount, type Ledger } from './ledger/index.ts'
 
 export interface CollectorOptions {
@@ -23,7 +23,7 @@ export interface CollectorOptions {
 }
 
 export interface Collector {
-  /** One round; also on demand, then whatever the amount. @returns what was asked of the chain, base units. */
+  /** One round; also on demand, then whatever the amount. @returns what the channels paid, base units. */
   collect(options?: { readonly all?: boolean }): Promise<bigint>
   close(): Promise<void>
 }
@@ -34,8 +34,7 @@ const maxClaims = 100
 interface Candidate {
   readonly channel: Address
   readonly account: ChannelAccount
-  readonly deployed: boolean
-  readonly due: bigint
+  readonly standing: ChannelStanding
 }
 
 export function createCollector(
@@ -49,92 +48,133 @@ export function createCollector(
   options: CollectorOptions,
 ): Collector {
   const { sender, crypto, ledger, channels } = deps
-  /** Settled as far as this process saw: a channel without news costs no call. */
-  const settledAmounts = new Map<Address, bigint>()
+  /** Settled for good, as far as this process saw: a channel whose promises are all below costs no call. */
+  const settledDeep = new Map<Address, bigint>()
+
+  async function look(channel: Address, account: ChannelAccount): Promise<ChannelStanding> {
+    const standing = await channels.look(account.consumer)
+    settledDeep.set(channel, standing.settledDeep)
+    return standing
+  }
+
+  const isNews = (channel: Address, amount: bigint) => amount > (settledDeep.get(channel) ?? 0n)
 
   async function candidates(minAmount: bigint): Promise<Candidate[]> {
     const found: Candidate[] = []
     for (const [key, account] of ledger.entries('channels')) {
       const channel = key as Address
       const amount = account.collectable?.signed.promise.amount ?? 0n
-      if (amount <= (settledAmounts.get(channel) ?? 0n)) continue
-      const { settled, deployed } = await channels.look(account.consumer)
-      settledAmounts.set(channel, settled)
-      if (amount > settled && amount - settled >= minAmount) {
-        found.push({ channel, account, deployed, due: amount - settled })
-      }
+      if (!isNews(channel, amount)) continue
+      const standing = await look(channel, account)
+      // The contract pays what there is; an empty channel pays when it is topped up.
+      const owed = amount - standing.settled
+      const due = owed < standing.balance ? owed : standing.balance
+      if (due > 0n && due >= minAmount) found.push({ channel, account, standing })
     }
     return found
   }
 
-  async function settleAll(chosen: readonly Candidate[]): Promise<void> {
-    for (const { account } of chosen.filter((candidate) => !candidate.deployed)) {
-      await sender.send({
-        to: options.registry,
-        abi: registryAbi,
-        name: 'openChannel',
-        args: [account.consumer, options.accountant],
-      })
-    }
-    const claims = chosen.flatMap(({ channel, account: { collectable } }) => {
-      if (collectable === undefined) return []
+  async function openChannel({ consumer }: ChannelAccount): Promise<boolean> {
+    const opening = sender.send({
+      to: options.registry,
+      abi: registryAbi,
+      name: 'openChannel',
+      args: [consumer, options.accountant],
+    })
+    return succeeds(opening)
+  }
+
+  /** @returns what the chain shows as settled since: a claim that fails is skipped there, and one may be paid in part. */
+  async function settleAll(chosen: readonly Candidate[]): Promise<bigint> {
+    const claims = []
+    for (const { channel, account, standing } of chosen) {
+      const { collectable } = account
+      if (collectable === undefined || !(standing.deployed || (await openChannel(account)))) continue
       const { signed, preimage } = collectable
-      return {
+      claims.push({
         channel,
         amount: signed.promise.amount,
         preimage: toHex(preimage),
         agreementHash: hashAgreement(crypto, signed.promise.agreement),
         signature: toHex(signed.signature),
-      }
-    })
-    await sender.send({ to: options.accountant, abi: accountantAbi, name: 'collect', args: [claims] })
-    for (const { channel, account } of chosen) {
-      settledAmounts.set(channel, account.collectable?.signed.promise.amount ?? 0n)
-    }
-  }
-
-  async function holdExits(): Promise<void> {
-    for (const [key, account] of ledger.entries('channels')) {
-      if (account.highest === undefined) continue
-      const standing = await channels.look(account.consumer)
-      const amount = highestAmount(account)
-      if (standing.exit === 'none' || !standing.deployed || amount <= standing.held || amount <= standing.settled)
-        continue
-      const { promise, signature } = account.highest
-      await sender.send({
-        to: key as Address,
-        abi: consumerChannelAbi,
-        name: 'hold',
-        args: [amount, promise.hashlock, hashAgreement(crypto, promise.agreement), toHex(signature)],
       })
     }
+    if (claims.length === 0) return 0n
+    try {
+      await sender.send({ to: options.accountant, abi: accountantAbi, name: 'collect', args: [claims] })
+    } finally {
+      for (const { account } of chosen) channels.forget(account.consumer)
+    }
+    const after = await Promise.all(chosen.map(({ channel, account }) => look(channel, account)))
+    return after.reduce((sum, { settled }, index) => sum + settled - (chosen[index]?.standing.settled ?? settled), 0n)
   }
 
-  let round: Promise<unknown> = Promise.resolve()
-  function collect({ all = false }: { readonly all?: boolean } = {}): Promise<bigint> {
-    const collecting = round.then(async () => {
-      const chosen = await candidates(all ? 1n : options.minAmount)
-      for (let from = 0; from < chosen.length; from += maxClaims) await settleAll(chosen.slice(from, from + maxClaims))
-      return chosen.reduce((sum, { due }) => sum + due, 0n)
+  /** Each by itself: one that fails must not keep the others from being held. */
+  async function holdExits(): Promise<void> {
+    for (const [key, account] of ledger.entries('channels')) {
+      if (isNews(key as Address, highestAmount(account))) await succeeds(holdExit(key as Address, account))
+    }
+  }
+
+  async function holdExit(channel: Address, account: ChannelAccount): Promise<void> {
+    const { exit, deployed, held, settled } = await look(channel, account)
+    const amount = highestAmount(account)
+    if (account.highest === undefined || exit === 'none' || !deployed || amount <= held || amount <= settled) return
+    const { promise, signature } = account.highest
+    await sender.send({
+      to: channel,
+      abi: consumerChannelAbi,
+      name: 'hold',
+      args: [amount, promise.hashlock, hashAgreement(crypto, promise.agreement), toHex(signature)],
     })
-    round = collecting.catch(() => {})
-    return collecting
+    channels.forget(account.consumer)
+  }
+
+  async function succeeds(work: Promise<unknown>): Promise<boolean> {
+    try {
+      await work
+      return true
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      deps.onFault(fault)
+      return false
+    }
+  }
+
+  let last: Promise<unknown> = Promise.resolve()
+  let rounds = 0
+  /** One at a time. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    rounds += 1
+    const done = last.then(work).finally(() => {
+      rounds -= 1
+    })
+    last = done.catch(() => {})
+    return done
+  }
+
+  async function settleFrom(minAmount: bigint): Promise<bigint> {
+    const chosen = await candidates(minAmount)
+    let sum = 0n
+    for (let from = 0; from < chosen.length; from += maxClaims) {
+      sum += await settleAll(chosen.slice(from, from + maxClaims))
+    }
+    return sum
   }
 
   const timer = setInterval(() => {
-    collect()
-      .then(holdExits)
-      .catch((fault: unknown) => {
-        if (!(fault instanceof Fault)) throw fault
-        deps.onFault(fault)
-      })
+    if (rounds > 0) return
+    void inTurn(async () => {
+      await holdExits()
+      await succeeds(settleFrom(options.minAmount))
+    })
   }, options.everyMs)
 
   return {
-    collect,
+    collect: ({ all = false } = {}) => inTurn(() => settleFrom(all ? 1n : options.minAmount)),
     async close() {
       clearInterval(timer)
-      await round
+      await last
     },
   }
 }

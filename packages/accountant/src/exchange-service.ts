@@ -7,7 +7,9 @@
 import {
   type Address,
   accountantPromiseStruct,
+  type Batch,
   type BatchRefusal,
+  type Bytes32,
   batchAnswerContent,
   batchContent,
   type ConsumerStanding,
@@ -29,7 +31,9 @@ import {
 } from '@myst/protocol'
 import type { ChannelView } from './channel-view.ts'
 import {
+  type ExchangeResult,
   exchangeBatch,
+  exchangeWithoutItems,
   highestAmount,
   type ItemFacts,
   type Ledger,
@@ -81,6 +85,14 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
     return { channel, signer, capacity, exit }
   }
 
+  /** Costly facts only for a batch that can still be credited; the step in the ledger checks everything again. */
+  async function exchangeOnce(batch: Batch, digest: Bytes32): Promise<ExchangeResult> {
+    const known = exchangeWithoutItems(ledger, crypto, { batch, digest })
+    if (known !== undefined) return known
+    const facts = await Promise.all(batch.items.map(factsOf))
+    return ledger.apply((draft) => exchangeBatch(draft, rules, { batch, digest, facts }))
+  }
+
   return {
     async exchange(signed) {
       const decoded = decodeMessage(batchContent.schema, signed.content, maxBatchBytes)
@@ -90,8 +102,7 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
       if (!opened.ok) return refused({ code: 'batch-wrong-signer', provider: batch.provider })
       const digest = toHex(crypto.keccak256(signed.content))
       try {
-        const facts = await Promise.all(batch.items.map(factsOf))
-        const result = await ledger.apply((draft) => exchangeBatch(draft, rules, { batch, digest, facts }))
+        const result = await exchangeOnce(batch, digest)
         if (result.kind !== 'refused') return { kind: result.kind, answer: result.answer }
         return { ...refused(result.refusal), ...(result.newest === undefined ? {} : { newest: result.newest }) }
       } catch (fault) {

@@ -13,6 +13,7 @@ import {
   decodeMessage,
   encodeMessage,
   exchangeReplySchema,
+  Fault,
   maxBatchBytes,
   openRequest,
   providerStandingSchema,
@@ -40,6 +41,9 @@ export interface HttpDeps {
   readonly domain: Domain
   readonly now: () => number
   readonly status: () => Promise<AccountantStatus>
+  /** Without a look at the chain: an accountant whose RPC is away is in good health. */
+  readonly isRunning: () => boolean
+  readonly log: (line: string) => void
 }
 
 const cbor = 'application/cbor'
@@ -49,11 +53,14 @@ const batchSchema = signedContent(maxBatchBytes)
 const statementSchema = signedContent(capacityStatementContent.maxBytes)
 const noBody = new Uint8Array()
 
-export function createHttpServer({ crypto, service, domain, now, status }: HttpDeps): FastifyInstance {
+export function createHttpServer(deps: HttpDeps): FastifyInstance {
+  const { crypto, service, domain, now, status } = deps
   const server = Fastify({ bodyLimit: maxBodyBytes })
   server.addContentTypeParser(cbor, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  server.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
+  server.setErrorHandler((error: { statusCode?: number; message: string; stack?: string }, request, reply) => {
     const statusCode = error.statusCode ?? 500
+    const why = error instanceof Fault ? error.message : error.stack
+    if (statusCode >= 500) deps.log(`${request.method} ${request.url}: ${why ?? error.message}`)
     const code = statusCode < 500 ? 'request-malformed' : 'internal'
     return reply.code(statusCode).send({ code, message: statusCode < 500 ? error.message : 'see the log', facts: {} })
   })
@@ -104,7 +111,7 @@ export function createHttpServer({ crypto, service, domain, now, status }: HttpD
 
   server.get('/v1/status', status)
   server.get('/healthz', async (_request, reply) => {
-    const { running } = await status()
+    const running = deps.isRunning()
     return reply.code(running ? 200 : 503).send({ running })
   })
   return server

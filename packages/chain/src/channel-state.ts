@@ -4,54 +4,87 @@
  * @module
  */
 
-import { consumerChannelAbi, mystTokenAbi } from '@myst/contracts'
-import type { Address } from '@myst/protocol'
-import { decodeFunctionResult, encodeFunctionData } from 'viem'
+import { consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
+import { type Address, assert } from '@myst/protocol'
+import { type Abi, decodeFunctionResult, encodeFunctionData } from 'viem'
 import { type ChainClient, reach } from './chain-client.ts'
 
-export interface ChannelState {
+/** A channel and its consumer in one block. */
+export interface ChannelAt {
   readonly balance: bigint
   readonly settled: bigint
   readonly deployed: boolean
-  /** At the head, not at depth: what lowers a limit counts at once. */
   readonly held: bigint
   /** Block timestamp (s) at which an open exit matures; 0 where none is open. */
   readonly exitAtS: bigint
-  readonly headTimestampS: bigint
-  readonly blockNumber: bigint
+  readonly registered: boolean
 }
 
-/** Reads balance and settled at `depth` (the head has depth 1), hold and exit at the head. @throws Fault `chain-unreachable`. */
-export function readChannel(
-  client: ChainClient,
-  { token, channel, depth }: { readonly token: Address; readonly channel: Address; readonly depth: number },
-): Promise<ChannelState> {
+/** The same figures twice: what raises a limit counts once `deep` has it, what lowers it as soon as `head` has it. */
+export interface ChannelState {
+  readonly head: ChannelAt
+  readonly deep: ChannelAt
+  readonly headTimestampS: bigint
+}
+
+export interface ChannelPlace {
+  readonly token: Address
+  readonly registry: Address
+  readonly identity: Address
+  readonly channel: Address
+  /** Of `deep`; the head has depth 1. */
+  readonly depth: number
+}
+
+/** @throws Fault `chain-unreachable`. */
+export function readChannel(client: ChainClient, place: ChannelPlace): Promise<ChannelState> {
   const { rpc, rpcUrl } = client
+  const behind = BigInt(place.depth - 1)
   return reach(rpcUrl, async () => {
-    const head = await rpc.getBlock({ blockTag: 'latest' })
-    const deep = head.number >= BigInt(depth - 1) ? head.number - BigInt(depth - 1) : 0n
-    const call = async (to: Address, data: `0x${string}`, blockNumber: bigint) =>
-      (await rpc.call({ to, data, blockNumber })).data
-    const read = (name: 'settled' | 'held' | 'exit', blockNumber: bigint) =>
-      call(channel, encodeFunctionData({ abi: consumerChannelAbi, functionName: name }), blockNumber)
-    const [balance, settled, held, exit] = await Promise.all([
-      call(token, encodeFunctionData({ abi: mystTokenAbi, functionName: 'balanceOf', args: [channel] }), deep),
-      read('settled', deep),
-      read('held', head.number),
-      read('exit', head.number),
+    const { number, timestamp } = await rpc.getBlock({ blockTag: 'latest' })
+    const [head, deep] = await Promise.all([
+      readAt(client, place, number),
+      readAt(client, place, number >= behind ? number - behind : 0n),
     ])
-    // An address without code answers a call with nothing: the channel isn't deployed yet, and may hold money all the same.
-    return {
-      balance: balance === undefined ? 0n : BigInt(balance),
-      settled: settled === undefined ? 0n : BigInt(settled),
-      deployed: settled !== undefined,
-      held: held === undefined ? 0n : BigInt(held),
-      exitAtS:
-        exit === undefined
-          ? 0n
-          : decodeFunctionResult({ abi: consumerChannelAbi, functionName: 'exit', data: exit }).dueAt,
-      headTimestampS: head.timestamp,
-      blockNumber: deep,
-    }
+    return { head, deep, headTimestampS: timestamp }
   })
+}
+
+/**
+ * The largest amount the channel can promise, in the less favourable of the two blocks.
+ *
+ * @param unpaidFee kept back for who is not registered yet.
+ */
+export function capacityOf({ head, deep }: Pick<ChannelState, 'head' | 'deep'>, unpaidFee: bigint): bigint {
+  const [now, then] = [head, deep].map(({ balance, settled, registered }) => {
+    const reserved = registered ? 0n : unpaidFee
+    return settled + (balance > reserved ? balance - reserved : 0n)
+  })
+  assert(now !== undefined && then !== undefined, 'two blocks, two figures')
+  return now < then ? now : then
+}
+
+async function readAt({ rpc }: ChainClient, place: ChannelPlace, blockNumber: bigint): Promise<ChannelAt> {
+  const { token, registry, identity, channel } = place
+  const read = async (to: Address, abi: Abi, functionName: string, args: readonly unknown[] = []) =>
+    (await rpc.call({ to, data: encodeFunctionData({ abi, functionName, args }), blockNumber })).data
+  const [balance, settled, held, exit, registered] = await Promise.all([
+    read(token, mystTokenAbi, 'balanceOf', [channel]),
+    read(channel, consumerChannelAbi, 'settled'),
+    read(channel, consumerChannelAbi, 'held'),
+    read(channel, consumerChannelAbi, 'exit'),
+    read(registry, registryAbi, 'isRegistered', [identity]),
+  ])
+  // An address without code answers a call with nothing: the channel isn't deployed yet, and may hold money all the same.
+  return {
+    balance: BigInt(balance ?? 0),
+    settled: BigInt(settled ?? 0),
+    deployed: settled !== undefined,
+    held: BigInt(held ?? 0),
+    exitAtS:
+      exit === undefined
+        ? 0n
+        : decodeFunctionResult({ abi: consumerChannelAbi, functionName: 'exit', data: exit }).dueAt,
+    registered: BigInt(registered ?? 0) !== 0n,
+  }
 }

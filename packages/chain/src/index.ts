@@ -3,7 +3,7 @@
  *
  * @example
  * const client = await connectChain({ rpcUrl: 'http://127.0.0.1:8545', chainId: 31337n })
- * const { balance, settled } = await readChannel(client, { token, channel, depth: 12 })
+ * const { head, deep } = await readChannel(client, { token, registry, identity, channel, depth: 12 })
  *
  * @module
  */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setTimeout as wait } from 'node:timers/promises'
 import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import { type Address, Fault, type Hex, toHex } from '@myst/protocol'
 import {
@@ -13,7 +14,9 @@ import {
   type ContractFunctionName,
   ContractFunctionRevertedError,
   createWalletClient,
+  TransactionNotFoundError,
   type TransactionReceipt,
+  TransactionReceiptNotFoundError,
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { type ChainClient, reach, transportTo } from './chain-client.ts'
@@ -35,15 +38,23 @@ export interface Sender {
    *
    * @throws Fault `transaction-refused` where the simulation reverts (nothing was sent; `error` names the contract's
    * error), `transaction-reverted` where it reverted when mined, `chain-unreachable`.
+   * @param onSimulated called between simulation and broadcast; where it throws, nothing is sent.
    */
   send<const A extends Abi, N extends ContractFunctionName<A, 'nonpayable' | 'payable'>>(
     call: Call<A, N>,
+    onSimulated?: () => void,
   ): Promise<TransactionReceipt>
+  /** Sends nothing. @throws Fault `transaction-refused`, `chain-unreachable`. */
+  simulate<const A extends Abi, N extends ContractFunctionName<A, 'nonpayable' | 'payable'>>(
+    call: Call<A, N>,
+  ): Promise<void>
   deploy(abi: Abi, bytecode: Hex, args: readonly unknown[]): Promise<Address>
 }
 
 /** How long a mined receipt is waited for; a stuck transaction is a fault, not a hang. */
 const receiptTimeoutMs = 60_000
+/** From then on a transaction that its node doesn't know is given up: whoever sent it tries again. */
+const lostAfterMs = 3_000
 
 export function createSender(client: ChainClient, privateKey: Uint8Array): Sender {
   const account = privateKeyToAccount(toHex(privateKey))
@@ -59,16 +70,33 @@ export function createSender(client: ChainClient, privateKey: Uint8Array): Sende
   }
 
   async function receiptOf(hash: Hex): Promise<TransactionReceipt> {
-    const receipt = await reach(rpcUrl, () => rpc.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs }))
-    if (receipt.status !== 'success') throw new Fault('transaction-reverted', { hash })
-    return receipt
+    const sentAtMs = performance.now()
+    for (;;) {
+      const receipt = await reach(rpcUrl, () => orUndefined(rpc.getTransactionReceipt({ hash })))
+      if (receipt?.status === 'success') return receipt
+      if (receipt !== undefined) throw new Fault('transaction-reverted', { hash })
+      const waitedMs = performance.now() - sentAtMs
+      if (waitedMs > receiptTimeoutMs || (waitedMs > lostAfterMs && (await isLost(hash)))) {
+        throw new Fault('chain-unreachable', { rpcUrl, hash, waitedMs: Math.round(waitedMs) })
+      }
+      await wait(rpc.pollingInterval)
+    }
+  }
+
+  /** The node doesn't know it any more: its pool dropped it. */
+  async function isLost(hash: Hex): Promise<boolean> {
+    return (await reach(rpcUrl, () => orUndefined(rpc.getTransaction({ hash })))) === undefined
   }
 
   return {
     address: account.address.toLowerCase() as Address,
-    async send(call) {
+    async simulate(call) {
+      await simulate(client, account, call as unknown as Call)
+    },
+    async send(call, onSimulated) {
       const hash = await inTurn(async () => {
         const request = await simulate(client, account, call as unknown as Call)
+        onSimulated?.()
         return reach(rpcUrl, () => wallet.writeContract({ ...request, chain: null } as never))
       })
       return receiptOf(hash)
@@ -81,6 +109,15 @@ export function createSender(client: ChainClient, privateKey: Uint8Array): Sende
       if (contractAddress == null) throw new Fault('deployment-failed', { hash })
       return contractAddress.toLowerCase() as Address
     },
+  }
+}
+
+async function orUndefined<T>(looking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looking
+  } catch (cause) {
+    if (cause instanceof TransactionReceiptNotFoundError || cause instanceof TransactionNotFoundError) return undefined
+    throw cause
   }
 }
 

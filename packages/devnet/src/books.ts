@@ -30,6 +30,8 @@ export interface ProviderBook {
   readonly settlementFees: bigint
   readonly wallet: bigint
   readonly batches: number
+  /** Credited by the accountant. */
+  readonly promises: number
 }
 
 export interface Books {
@@ -80,6 +82,7 @@ export async function readBooks(crypto: Crypto, devnet: Devnet, topUps: TopUps):
   same('spent = credited + accountant fees + in flight', spent, credited + accountantFees + inFlight)
   same('credited, by the providers and by the accountant', credited, hub.credited)
   same('fees, by the providers and by the accountant', accountantFees, hub.fees)
+  same('promises credited, by the providers and by the accountant', BigInt(bob.promises + dan.promises), hub.promises)
   same('settled = wallets + settlement fees', settled, sum(earned, (book) => book.wallet) + settlementFees)
   same('accountant contract', hub.balance, hub.startBalance + collected - settled)
   same('transactor wallet', hub.transactorWallet, transactorFees)
@@ -142,6 +145,7 @@ async function readProvider(devnet: Devnet, person: Person): Promise<ProviderBoo
     settlementFees: BigInt(provider.transactorFees),
     wallet,
     batches: provider.batches,
+    promises: provider.promises,
   }
 }
 
@@ -153,7 +157,14 @@ async function readHub(devnet: Devnet) {
     balanceOf(devnet, accountant),
     balanceOf(devnet, transactor),
   ])
-  return { credited: BigInt(report.credited), fees: BigInt(report.fees), balance, startBalance, transactorWallet }
+  return {
+    credited: BigInt(report.credited),
+    fees: BigInt(report.fees),
+    promises: BigInt(report.promises),
+    balance,
+    startBalance,
+    transactorWallet,
+  }
 }
 
 function balanceOf({ chain, profile }: Devnet, of: Address): Promise<bigint> {

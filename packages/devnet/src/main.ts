@@ -31,7 +31,8 @@ const secondsSoFar = () => (performance.now() - startedMs) / 1000
 const screen = createScreen(flags.json ? process.stderr : process.stdout)
 const say = (line: string) => screen.say(`${secondsSoFar().toFixed(1).padStart(5)} s  ${line}`)
 
-let devnet: Devnet | undefined
+/** From its first namespace on: a signal may come before it runs. */
+let starting: Promise<Devnet> | undefined
 const stop = new AbortController()
 let stopping = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -40,18 +41,32 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     stopping = true
     stop.abort()
     say('Closing: sessions are paid and ended, processes and namespaces removed. Once more to leave at once.')
-    void (devnet?.close() ?? Promise.resolve()).then(() => process.exit(flags.once ? 130 : 0))
+    void closeDevnet().then(() => process.exit(flags.once ? 130 : 0))
   })
 }
 
+/** One that is still starting is waited for; where the start fails it cleans up by itself. */
+async function closeDevnet(): Promise<void> {
+  const devnet = await starting?.catch(() => undefined)
+  await devnet?.close()
+}
+
+/** The signal's own handler ends the process. */
+const untilEnded = () => new Promise<never>(() => {})
+
 try {
   const crypto = await loadNativeCrypto()
-  devnet = await startDevnet(crypto, { places: flags.loopback ? 'loopback' : 'best', keep: flags.keep, say })
-  const running = devnet
+  if (stopping) await untilEnded()
+  starting = startDevnet(crypto, { places: flags.loopback ? 'loopback' : 'best', keep: flags.keep, say })
+  const running = await starting
+  if (stopping) await untilEnded()
   const memory = watchMemory(() => running.processes.pids)
   if (flags.once) {
-    const story = await tellStory(crypto, running, say)
+    const told = await tellStory(crypto, running, say)
     memory.close()
+    const unmeasured = process.platform === 'linux' && memory.peakMiB === 0
+    const failures = [...told.failures, ...(unmeasured ? ['the memory of all processes is measured'] : [])]
+    const story = { ...told, failures }
     const seconds = Math.round(secondsSoFar() * 10) / 10
     await running.close()
     const { json, text } = formatStory(story, { seconds, peakMiB: memory.peakMiB })
@@ -60,8 +75,8 @@ try {
   }
   await keepGoing(crypto, running, { say, show: screen.show, signal: stop.signal })
 } catch (cause) {
-  if (stopping) await new Promise(() => {}) // the signal's own handler ends the process
-  await devnet?.close()
+  if (stopping) await untilEnded()
+  await closeDevnet()
   process.stderr.write(`${cause instanceof Fault ? cause.message : (cause as Error).stack}\n`)
   process.exit(1)
 }

@@ -11,7 +11,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ApiClient, createApiClient } from '@myst/api'
 import type { ChainClient } from '@myst/chain'
-import { type Address, type Crypto, devnetId, formatNetworkProfile, myst, type NetworkProfile } from '@myst/protocol'
+import {
+  type Address,
+  type Crypto,
+  devnetId,
+  Fault,
+  formatNetworkProfile,
+  myst,
+  type NetworkProfile,
+} from '@myst/protocol'
 import { encryptKey, writeKeyFile } from '@myst/store'
 import { startChain } from './chain-process.ts'
 import { type DevnetContracts, deployDevnet, richKeys } from './contracts.ts'
@@ -27,7 +35,7 @@ export interface Devnet {
   readonly website: Website
   readonly processes: Processes
   /** What the accountant says of itself. */
-  accountantStatus(): Promise<{ readonly credited: string; readonly fees: string; readonly batches: number }>
+  accountantStatus(): Promise<{ readonly credited: string; readonly fees: string; readonly promises: number }>
   /** The accountant's process. */
   hub(): Running
   readonly people: Readonly<Record<HomeName, Person>>
@@ -213,12 +221,22 @@ async function startIn(
   }
 }
 
-/** Over the IPC channel: it reaches into network namespaces. */
-function askReport<T>({ child }: Running): Promise<T> {
+/** Longer than a look at the chain takes. */
+const reportTimeoutMs = 15_000
+
+/** Over the IPC channel: it reaches into network namespaces. @throws Fault `report-failed`. */
+function askReport<T>({ name, child }: Running): Promise<T> {
   return new Promise((resolve, reject) => {
-    child.once('message', (message) => resolve((message as { report: T }).report))
+    const failed = (why: unknown) => reject(new Fault('report-failed', { name, why: String(why) }))
+    const timer = setTimeout(() => failed('no answer'), reportTimeoutMs)
+    child.once('message', (message) => {
+      clearTimeout(timer)
+      const told = message as { report?: T; error?: string }
+      if (told.error === undefined) resolve(told.report as T)
+      else failed(told.error)
+    })
     child.send({}, (error) => {
-      if (error !== null) reject(error)
+      if (error !== null) failed(error.message)
     })
   })
 }

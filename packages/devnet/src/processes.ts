@@ -39,6 +39,16 @@ const endTimeoutMs = 8_000
 export function createProcesses(logDir: string): Processes {
   let running: { stage: Stage; child: ChildProcess }[] = []
 
+  function keep(child: ChildProcess, stage: Stage): void {
+    const entry = { stage, child }
+    running.push(entry)
+    const ended = () => {
+      running = running.filter((other) => other !== entry)
+    }
+    child.once('exit', ended)
+    child.once('error', ended)
+  }
+
   return {
     async start(name, place, script, args, stage) {
       const logFile = `${logDir}/${name}.log`
@@ -46,13 +56,13 @@ export function createProcesses(logDir: string): Processes {
       // The IPC channel tells a program that its starter is gone, however that ended.
       const child = place.spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', log, 'ipc'] })
       closeSync(log)
-      running.push({ stage, child })
+      keep(child, stage)
       const ready = await firstLine(child)
       if (ready !== undefined) return { name, child, ready }
       const ended = child.signalCode ?? child.exitCode ?? 'still running'
       throw new Fault('program-failed', { name, ended, last: lastLine(logFile), log: logFile })
     },
-    add: (child, stage) => running.push({ stage, child }),
+    add: keep,
     get pids() {
       return running.flatMap(({ child }) => (child.exitCode === null && child.pid !== undefined ? [child.pid] : []))
     },
@@ -68,7 +78,8 @@ export function createProcesses(logDir: string): Processes {
 
 /** Gracefully, then not: nothing is left behind. */
 export async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  const neverStarted = child.pid === undefined
+  if (neverStarted || child.exitCode !== null || child.signalCode !== null) return
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.kill('SIGTERM')
   const impatient = setTimeout(() => child.kill('SIGKILL'), endTimeoutMs)

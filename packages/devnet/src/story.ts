@@ -132,8 +132,9 @@ export async function tellStory(crypto: Crypto, devnet: Devnet, say: (line: stri
   const must = (what: string, holds: boolean) => {
     if (!holds) failures.push(what)
   }
-  const [byAlice = 0] = downloads.map(({ bytes }) => bytes)
+  const [byAlice = 0, erinByBob, erinByDan] = downloads.map(({ bytes }) => bytes)
   must('Alice downloads at least 60 MB', byAlice >= 60_000_000)
+  must('Erin downloads all of it from Bob and from Dan', erinByBob === sizes.erinByBob && erinByDan === sizes.erinByDan)
   must("Alice's tunnel has a path of its own", driver !== 'wireguard' || downloads[0]?.path === 'direct')
   must('Alice pays by at least 10 promises', books.consumers.alice.promises >= 10)
   must('all consumers together pay by at least 20 promises', books.promises >= 20)

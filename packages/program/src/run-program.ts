@@ -13,7 +13,7 @@ import { Fault } from '@myst/protocol'
 export interface Program {
   /** What a starter needs to know: addresses, ports, identity. Printed as JSON. */
   readonly ready: Readonly<Record<string, unknown>>
-  /** What its starter may ask over the IPC channel. */
+  /** What its starter may ask over the IPC channel; it gets `{report}`, or `{error}` where this throws. */
   report?(): unknown
   close(): Promise<void>
 }
@@ -35,12 +35,25 @@ export async function runProgram(start: (config: Config, log: Log) => Promise<Pr
   try {
     const program = await start(await readConfig(process.argv[2]), log)
     endWith(program, log)
-    if (program.report !== undefined)
-      process.on('message', async () => process.send?.({ report: await program.report?.() }))
+    if (program.report !== undefined) process.on('message', () => void answer(program, log))
     process.stdout.write(`${JSON.stringify({ ready: true, ...program.ready })}\n`)
   } catch (cause) {
     fail(cause)
   }
+}
+
+/** `{report}`, or `{error}` where there is none now: asking must not end a program. */
+async function answer(program: Program, log: Log): Promise<void> {
+  let told: object
+  try {
+    told = { report: await program.report?.() }
+  } catch (cause) {
+    const error = cause instanceof Error ? cause.message : String(cause)
+    log(`report failed: ${error}`)
+    told = { error }
+  }
+  // Whoever asked may be gone by now.
+  if (process.connected) process.send?.(told, undefined, undefined, () => {})
 }
 
 /** The same signal again ends it at once; another one does not: Ctrl-C comes from the terminal, then as SIGTERM from a parent. */

@@ -52,7 +52,7 @@ export async function startTransactor(options: TransactorOptions): Promise<Trans
     { transactor: sender.address, mystPerNative: options.mystPerNative },
   )
   const carrier = createCarrier(
-    { crypto, store, sender, quoter },
+    { crypto, store, sender, quoter, now: Date.now, onFault: (fault) => log(fault.message) },
     { registry: profile.contracts.registry, accountants: profile.accountants.map(({ address }) => address) },
   )
 

@@ -212,7 +212,7 @@ describe('the same check finds', () => {
   test.each(faults)('%s', async (planted) => {
     const checking = fc.assert(
       fc.asyncProperty(stories, (taken) => run(taken, planted)),
-      { numRuns: 300, endOnFailure: true },
+      { numRuns: 5000, endOnFailure: true },
     )
     await expect(checking).rejects.toThrow('Property failed')
   })

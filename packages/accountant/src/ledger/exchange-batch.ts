@@ -25,7 +25,14 @@ import {
   type Verdict,
 } from '@myst/protocol'
 import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
-import { agreementKeyOf, type LedgerDraft, noTotals, type ProviderAccount, totalsKey } from './records.ts'
+import {
+  agreementKeyOf,
+  type LedgerDraft,
+  type LedgerView,
+  noTotals,
+  type ProviderAccount,
+  totalsKey,
+} from './records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
 /** What the caller found out about one item before the ledger sees it. */
@@ -63,21 +70,30 @@ export type ExchangeResult =
   | { readonly kind: 'refused'; readonly refusal: BatchRefusal; readonly newest?: ProviderAccount['promise'] }
 
 export function exchangeBatch(draft: LedgerDraft, rules: LedgerRules, command: ExchangeCommand): ExchangeResult {
-  const { batch, digest } = command
-  const provider = draft.get('providers', batch.provider)
-  if (provider !== undefined && batch.epoch === provider.promise.epoch) {
-    return { kind: digest === provider.digest ? 'answered' : 'already-answered', answer: provider.answer }
-  }
-  const checked = checkBatch(rules.crypto, batch, provider)
-  if (!checked.ok) {
-    const newest = provider?.promise
-    return { kind: 'refused', refusal: checked.refusal, ...(newest === undefined ? {} : { newest }) }
-  }
+  const { batch } = command
+  const known = exchangeWithoutItems(draft, rules.crypto, command)
+  if (known !== undefined) return known
   if (batch.lastPreimage !== undefined) revealPreimage(draft, rules.crypto, batch.provider, batch.lastPreimage)
   const verdicts = batch.items.map((item, index) => {
     return exchangeItem(draft, rules, batch, item, command.facts[index] as ItemFacts)
   })
   return { kind: 'answered', answer: answerBatch(draft, rules, command, verdicts) }
+}
+
+/** What needs no look at the items: the answer of an epoch that has one, or why the batch is refused as a whole. */
+export function exchangeWithoutItems(
+  view: LedgerView,
+  crypto: Crypto,
+  { batch, digest }: Pick<ExchangeCommand, 'batch' | 'digest'>,
+): ExchangeResult | undefined {
+  const provider = view.get('providers', batch.provider)
+  if (provider !== undefined && batch.epoch === provider.promise.epoch) {
+    return { kind: digest === provider.digest ? 'answered' : 'already-answered', answer: provider.answer }
+  }
+  const checked = checkBatch(crypto, batch, provider)
+  if (checked.ok) return undefined
+  const newest = provider?.promise
+  return { kind: 'refused', refusal: checked.refusal, ...(newest === undefined ? {} : { newest }) }
 }
 
 function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | undefined): Verdict<BatchRefusal> {

@@ -18,13 +18,10 @@ import {
   decodeMessage,
   derivePreimage,
   type ExitRequest,
-  encodeMessage,
-  exchangeReplySchema,
   exitRequestStruct,
   hashlockOf,
   hashPromise,
   hashTypedData,
-  maxBatchBytes,
   myst,
   noTicks,
   openContent,
@@ -39,7 +36,7 @@ import {
   zeroBytes32,
 } from '@myst/protocol'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { openTestChain, type TestChain } from './chain.fixture.ts'
+import { openTestChain, postBatch, type TestChain } from './chain.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.33.1'
@@ -127,16 +124,7 @@ const batchOf = (items: readonly SignedPromise[], change: Partial<Batch> = {}): 
   ...change,
 })
 
-async function post(signed: SignedContent) {
-  const response = await fetch(`${url}/v1/exchange`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/cbor' },
-    body: Buffer.from(encodeMessage(signedContent(maxBatchBytes), signed)),
-  })
-  const reply = decodeMessage(exchangeReplySchema, new Uint8Array(await response.arrayBuffer()), maxBatchBytes + 4096)
-  if (!reply.ok) throw new Error(reply.refusal.code)
-  return reply.value
-}
+const post = (signed: SignedContent) => postBatch(url, signed)
 
 const send = (batch: Batch, key = bobKey) => post(signContent(crypto, domain(), batchContent, batch, key))
 

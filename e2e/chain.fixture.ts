@@ -9,7 +9,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ChainProcess, type DevnetContracts, deployDevnet, endProcess, richKeys, startChain } from '@myst/devnet'
-import type { Crypto, NetworkProfile } from '@myst/protocol'
+import {
+  type Crypto,
+  decodeMessage,
+  type ExchangeReply,
+  encodeMessage,
+  exchangeReplySchema,
+  maxBatchBytes,
+  type NetworkProfile,
+  type SignedContent,
+  signedContent,
+} from '@myst/protocol'
 
 export interface TestChain {
   readonly dir: string
@@ -57,4 +67,16 @@ export async function openTestChain(crypto: Crypto, host: string): Promise<TestC
       await rm(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** Posts a signed batch to an accountant, as a provider does. */
+export async function postBatch(accountantUrl: string, signed: SignedContent): Promise<ExchangeReply> {
+  const response = await fetch(`${accountantUrl}/v1/exchange`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/cbor' },
+    body: Buffer.from(encodeMessage(signedContent(maxBatchBytes), signed)),
+  })
+  const reply = decodeMessage(exchangeReplySchema, new Uint8Array(await response.arrayBuffer()), maxBatchBytes + 4096)
+  if (!reply.ok) throw new Error(reply.refusal.code)
+  return reply.value
 }

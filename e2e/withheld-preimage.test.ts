@@ -17,8 +17,6 @@ import {
   decodeMessage,
   derivePreimage,
   type ExitRequest,
-  encodeMessage,
-  exchangeReplySchema,
   exitRequestStruct,
   hashlockOf,
   hashPromise,
@@ -28,13 +26,13 @@ import {
   noTicks,
   type PaymentPromise,
   preimageSecret,
+  type SignedContent,
   signContent,
-  signedContent,
   toHex,
   zeroAddress,
 } from '@myst/protocol'
 import { expect, test } from 'vitest'
-import { openTestChain } from './chain.fixture.ts'
+import { openTestChain, postBatch } from './chain.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const keyOf = (byte: number) => new Uint8Array(32).fill(byte)
@@ -138,19 +136,10 @@ test('who withholds the preimage and exits gains nothing', async () => {
   }
 }, 60_000)
 
-async function exchange(
-  url: string,
-  batch: Parameters<typeof encodeMessage<{ content: Uint8Array; signature: Uint8Array }>>[1],
-) {
-  const response = await fetch(`${url}/v1/exchange`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/cbor' },
-    body: Buffer.from(encodeMessage(signedContent(maxBatchBytes), batch)),
-  })
-  const reply = decodeMessage(exchangeReplySchema, new Uint8Array(await response.arrayBuffer()), maxBatchBytes + 4096)
-  if (!reply.ok || reply.value.kind !== 'answered')
-    throw new Error(`not answered: ${JSON.stringify(reply, (_, v) => (typeof v === 'bigint' ? String(v) : v))}`)
-  const answer = decodeMessage(batchAnswerContent.schema, reply.value.answer.content, maxBatchBytes)
+async function exchange(url: string, batch: SignedContent) {
+  const reply = await postBatch(url, batch)
+  if (reply.kind !== 'answered') throw new Error(`not answered: ${reply.kind}`)
+  const answer = decodeMessage(batchAnswerContent.schema, reply.answer.content, maxBatchBytes)
   if (!answer.ok) throw new Error(answer.refusal.code)
   return answer.value
 }

@@ -4,14 +4,7 @@
  * @module
  */
 
-import {
-  accountantAbi,
-  mystTokenAbi,
-  registryAbi,
-  registryBytecode,
-  testMystTokenAbi,
-  testMystTokenBytecode,
-} from '@myst/contracts'
+import { mystTokenAbi, registryAbi, registryBytecode, testMystTokenAbi, testMystTokenBytecode } from '@myst/contracts'
 import type { Address } from '@myst/protocol'
 import type { ChainClient } from './chain-client.ts'
 import { reach } from './chain-client.ts'
@@ -71,11 +64,4 @@ export async function registerAccountant(
   const lower = address.toLowerCase() as Address
   if (funds > 0n) await sender.send({ to: token, abi: mystTokenAbi, name: 'transfer', args: [lower, funds] })
   return lower
-}
-
-export async function readOperator(client: ChainClient, accountant: Address): Promise<Address> {
-  const operator = await reach(client.rpcUrl, () =>
-    client.rpc.readContract({ address: accountant, abi: accountantAbi, functionName: 'operator' }),
-  )
-  return operator.toLowerCase() as Address
 }

@@ -17,11 +17,9 @@ export const zeroBytes32: Bytes32 = `0x${'00'.repeat(32)}`
 
 const addressPattern = /^0x[0-9a-f]{40}$/
 const bytes32Pattern = /^0x[0-9a-f]{64}$/
-const hexPattern = /^0x(?:[0-9a-f]{2})*$/
 
 export const isAddress = (value: unknown): value is Address => typeof value === 'string' && addressPattern.test(value)
 export const isBytes32 = (value: unknown): value is Bytes32 => typeof value === 'string' && bytes32Pattern.test(value)
-export const isHex = (value: unknown): value is Hex => typeof value === 'string' && hexPattern.test(value)
 
 const digits = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, '0'))
 

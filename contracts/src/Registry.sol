@@ -55,6 +55,8 @@ contract Registry is IRegistry, Signed {
     constructor(IERC20 token_, Terms memory terms) {
         _requireDelay(terms.exitDelay);
         _requireDelay(terms.rateNotice);
+        _requireDelay(terms.rotationNotice);
+        _requireDelay(terms.closingDelay);
         maxRegistrationFee = 10 ** IERC20Metadata(address(token_)).decimals();
         if (terms.registrationFee > maxRegistrationFee) {
             revert FeeAboveMaximum(maxRegistrationFee, terms.registrationFee);

@@ -151,7 +151,7 @@ contract ProviderSettlingTest is World {
     function test_refuses_to_be_entered_twice() public {
         CallingToken calling = new CallingToken();
         token = TestMystToken(address(calling));
-        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice));
+        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice, rotationNotice, closingDelay));
         vm.prank(carolsOwner);
         accountant = IAccountant(registry.registerAccountant(carol, 0, 0, ""));
         calling.mint(address(accountant), 5 ether);

@@ -406,7 +406,7 @@ contract ChannelMoneyTest is World {
     function test_refuses_to_recover_its_own_token_by_a_second_door() public {
         TwoDoorToken two = new TwoDoorToken();
         token = TestMystToken(address(two));
-        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice));
+        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice, rotationNotice, closingDelay));
         channel = IConsumerChannel(registry.openChannel(alice, bob));
         two.mint(address(channel), 5);
         address door = address(new AliasToken(two));
@@ -439,7 +439,7 @@ contract ChannelMoneyTest is World {
     function test_reverts_where_the_token_says_no() public {
         FalseToken no = new FalseToken();
         token = TestMystToken(address(no));
-        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice));
+        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice, rotationNotice, closingDelay));
         channel = IConsumerChannel(registry.openChannel(alice, bob));
         no.mint(address(channel), 5 ether);
         bytes memory signature = payment(1 ether);

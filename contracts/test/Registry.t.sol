@@ -33,14 +33,14 @@ contract RegistryTest is World {
 
     function test_refuses_a_registration_fee_above_one_token() public {
         vm.expectRevert(err(IRegistry.FeeAboveMaximum.selector, 1 ether, 1 ether + 1));
-        newRegistry(IRegistry.Terms(treasury, 1 ether + 1, 0, exitDelay, rateNotice));
+        newRegistry(IRegistry.Terms(treasury, 1 ether + 1, 0, exitDelay, rateNotice, rotationNotice, closingDelay));
     }
 
     function test_refuses_delays_of_zero_and_beyond_ten_years() public {
         vm.expectRevert(err(IRegistry.DelayOutOfRange.selector, 0));
-        newRegistry(IRegistry.Terms(treasury, 0, 0, 0, rateNotice));
+        newRegistry(IRegistry.Terms(treasury, 0, 0, 0, rateNotice, rotationNotice, closingDelay));
         vm.expectRevert(err(IRegistry.DelayOutOfRange.selector, 3650 days + 1));
-        newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, 3650 days + 1));
+        newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, 3650 days + 1, rotationNotice, closingDelay));
     }
 
     // Identities
@@ -174,7 +174,7 @@ contract RegistryTest is World {
     }
 
     function test_burns_the_fee_where_nobody_is_to_have_it() public {
-        registry = newRegistry(IRegistry.Terms(address(0), registrationFee, 0, exitDelay, rateNotice));
+        registry = newRegistry(IRegistry.Terms(address(0), registrationFee, 0, exitDelay, rateNotice, rotationNotice, closingDelay));
         accountant = IAccountant(newAccountant(carolsOwner, carol));
         fund(registry.channelAddress(alice, address(accountant)), 1 ether);
         register(tom, registration());

@@ -94,7 +94,7 @@ contract StakesTest is World {
     function test_refuses_a_token_that_takes_a_fee_on_the_way() public {
         FeeToken taking = new FeeToken();
         token = TestMystToken(address(taking));
-        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice));
+        registry = newRegistry(IRegistry.Terms(treasury, 0, 0, exitDelay, rateNotice, rotationNotice, closingDelay));
         taking.mint(address(this), 300);
         taking.approve(address(registry), 300);
         vm.expectRevert(err(IRegistry.TokenUnsupported.selector, 200, 198));

@@ -12,12 +12,16 @@ interface IRegistry is ISigned {
     /// @param minimumOperatorStake what an accountant's operator has at stake, at least. Base units.
     /// @param exitDelay seconds between an announced exit, stake decrease or withdrawal and its payment (4 days).
     /// @param rateNotice seconds between the announcement of an accountant's new fee rate and its validity (7 days).
+    /// @param rotationNotice seconds between the announcement of an accountant's new operator and its validity (14 days).
+    /// @param closingDelay seconds between an accountant's closing and its owner's last withdrawal (60 days).
     struct Terms {
         address feeRecipient;
         uint256 registrationFee;
         uint256 minimumOperatorStake;
         uint256 exitDelay;
         uint256 rateNotice;
+        uint256 rotationNotice;
+        uint256 closingDelay;
     }
 
     /// @param accountant whose channel pays; a provider names the accountant whose channel address it topped up.

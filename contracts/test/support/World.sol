@@ -28,6 +28,8 @@ abstract contract World is Assert, Signing {
 
     uint256 internal constant exitDelay = 4 days;
     uint256 internal constant rateNotice = 7 days;
+    uint256 internal constant rotationNotice = 14 days;
+    uint256 internal constant closingDelay = 60 days;
     uint256 internal constant registrationFee = 0.1 ether;
     uint256 internal constant carolsStake = 100 ether;
     uint256 internal constant later = type(uint256).max;
@@ -50,7 +52,7 @@ abstract contract World is Assert, Signing {
     }
 
     function newRegistry() internal returns (Registry) {
-        return newRegistry(IRegistry.Terms(treasury, registrationFee, 10 ether, exitDelay, rateNotice));
+        return newRegistry(IRegistry.Terms(treasury, registrationFee, 10 ether, exitDelay, rateNotice, rotationNotice, closingDelay));
     }
 
     /// @dev From the artifact that is published; the tests' own compilation is not optimized.

@@ -16,6 +16,8 @@ export interface RegistryTerms {
   readonly minimumOperatorStake: bigint
   readonly exitDelay: bigint
   readonly rateNotice: bigint
+  readonly rotationNotice: bigint
+  readonly closingDelay: bigint
 }
 
 export interface NetworkContracts {

@@ -53,6 +53,8 @@ export async function deployDevnet(
     minimumOperatorStake: 100n * myst,
     exitDelay: 4n * 86_400n,
     rateNotice: 7n * 86_400n,
+    rotationNotice: 14n * 86_400n,
+    closingDelay: 60n * 86_400n,
   })
   const faucet = async (to: Address, amount: bigint) => {
     await sender.send({ to: contracts.token, abi: testMystTokenAbi, name: 'faucet', args: [to, amount] })

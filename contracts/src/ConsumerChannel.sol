@@ -3,33 +3,30 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ChannelBooks} from "./channel/ChannelBooks.sol";
 import {IAccountant} from "./interfaces/IAccountant.sol";
 import {IConsumerChannel} from "./interfaces/IConsumerChannel.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {CloneCode} from "./lib/CloneCode.sol";
+import {Messages} from "./lib/Messages.sol";
 import {PromiseHash} from "./lib/PromiseHash.sol";
 import {Signed} from "./lib/Signed.sol";
 
 /// @dev One implementation; every channel is a clone whose code ends with `identity ‖ accountant`. There is no
 /// initializer that somebody else could call first, and no storage to set up: money can wait at the address.
-contract ConsumerChannel is IConsumerChannel, Signed {
+contract ConsumerChannel is IConsumerChannel, ChannelBooks, Signed {
     using SafeERC20 for IERC20;
+    using Messages for ExitRequest;
+    using Messages for ExitCancel;
+    using Messages for FastExit;
 
-    bytes32 private constant exitRequestTypeHash =
-        keccak256("ExitRequest(address beneficiary,address transactor,uint256 fee,uint256 nonce,uint256 deadline)");
-    bytes32 private constant exitCancelTypeHash = keccak256("ExitCancel(uint256 nonce,uint256 deadline)");
-    bytes32 private constant fastExitTypeHash = keccak256(
-        "FastExit(uint256 amount,address beneficiary,address transactor,uint256 fee,uint256 nonce,uint256 deadline)"
-    );
+    /// @dev Hashing the chain costs 1,024 · 90 gas at most, and a hold locks no more than that many ticks.
+    uint256 private constant maxTicks = 1024;
 
     IERC20 private immutable _token;
     IRegistry private immutable _registry;
     address private immutable _implementation = address(this);
     uint256 public immutable exitDelay;
-
-    uint256 public settled;
-    uint256 public held;
-    Exit private _exit;
 
     /// @dev The registry deploys the implementation.
     constructor(IERC20 token_, uint256 exitDelay_) {
@@ -40,28 +37,48 @@ contract ConsumerChannel is IConsumerChannel, Signed {
 
     function settle(uint256 amount, bytes32 preimage, bytes32 agreementHash, bytes calldata signature) external {
         (address identity_, address accountant_) = _parties();
-        uint256 before = settled;
-        if (amount <= before) revert PromiseNotIncreasing(before, amount);
-        _requirePromise(identity_, amount, PromiseHash.lock(preimage), agreementHash, signature);
-        uint256 balance = _balance();
-        if (balance == 0) revert ChannelEmpty();
-        uint256 owed = amount - before;
-        uint256 paid = owed < balance ? owed : balance;
+        if (amount <= settled) revert PromiseNotIncreasing(settled, amount);
+        _requirePromise(identity_, amount, PromiseHash.lock(preimage), agreementHash, PromiseHash.noTicks, signature);
+        _settle(accountant_, amount, preimage);
+    }
 
-        settled = before + paid;
-        emit Settled(amount, paid, before + paid, preimage);
-        _token.safeTransfer(accountant_, paid);
+    function settleTicks(
+        uint256 amount,
+        bytes32 preimage,
+        bytes32 agreementHash,
+        Ticks calldata ticks,
+        uint256 k,
+        bytes32 w,
+        bytes calldata signature
+    ) external {
+        (address identity_, address accountant_) = _parties();
+        if (k > ticks.max) revert TicksAboveMax(ticks.max, k);
+        bytes32 ticksHash = _ticksHash(ticks);
+        _requirePromise(identity_, amount, PromiseHash.lock(preimage), agreementHash, ticksHash, signature);
+        bytes32 hashed = w;
+        for (uint256 i = 0; i < k; ++i) {
+            hashed = PromiseHash.lock(hashed);
+        }
+        if (hashed != ticks.root) revert TickNotOfChain(ticks.root, hashed);
+        _settle(accountant_, amount + k * ticks.value, preimage);
     }
 
     function hold(uint256 amount, bytes32 hashlock, bytes32 agreementHash, bytes calldata signature) external {
         (address identity_,) = _parties();
-        if (hashlock == 0) revert HashlockZero();
-        if (amount <= held) revert HoldNotIncreasing(held, amount);
-        if (amount <= settled) revert PromiseNotIncreasing(settled, amount);
-        _requirePromise(identity_, amount, hashlock, agreementHash, signature);
+        _requirePromise(identity_, amount, hashlock, agreementHash, PromiseHash.noTicks, signature);
+        _hold(amount, hashlock);
+    }
 
-        held = amount;
-        emit Held(amount, hashlock);
+    function holdTicks(
+        uint256 amount,
+        bytes32 hashlock,
+        bytes32 agreementHash,
+        Ticks calldata ticks,
+        bytes calldata signature
+    ) external {
+        (address identity_,) = _parties();
+        _requirePromise(identity_, amount, hashlock, agreementHash, _ticksHash(ticks), signature);
+        _hold(amount + ticks.max * ticks.value, hashlock);
     }
 
     function requestExit(ExitRequest calldata request, bytes calldata signature) external {
@@ -69,12 +86,12 @@ contract ConsumerChannel is IConsumerChannel, Signed {
         if (_exit.dueAt != 0) revert ExitAlreadyRequested(_exit.dueAt);
         _requireBefore(request.deadline);
         _requireTransactor(request.transactor, request.fee);
-        _requireSigner(keccak256(abi.encode(exitRequestTypeHash, request)), identity_, signature);
+        _requireSigner(request.hash(), identity_, signature);
         _useNonce(identity_, request.nonce);
         address beneficiary = _beneficiary(identity_, request.beneficiary);
 
         uint256 dueAt = block.timestamp + exitDelay;
-        _exit = Exit(uint64(dueAt), beneficiary, request.transactor, request.fee);
+        _bookExitRequest(Exit(uint64(dueAt), beneficiary, request.transactor, request.fee));
         emit ExitRequested(dueAt, beneficiary, request.transactor, request.fee);
     }
 
@@ -82,27 +99,18 @@ contract ConsumerChannel is IConsumerChannel, Signed {
         (address identity_,) = _parties();
         if (_exit.dueAt == 0) revert ExitNotRequested();
         _requireBefore(cancel.deadline);
-        _requireSigner(keccak256(abi.encode(exitCancelTypeHash, cancel)), identity_, signature);
+        _requireSigner(cancel.hash(), identity_, signature);
         _useNonce(identity_, cancel.nonce);
 
-        delete _exit;
+        _bookExitCancel();
         emit ExitCancelled();
     }
 
     function finalizeExit() external {
         _parties();
-        Exit memory pending = _exit;
-        if (pending.dueAt == 0) revert ExitNotRequested();
-        if (block.timestamp < pending.dueAt) revert ExitTooEarly(pending.dueAt, block.timestamp);
-        uint256 balance = _balance();
-        uint256 liable = held > settled ? held - settled : 0;
-        if (balance <= liable) revert NothingToPay(balance, liable);
-        uint256 payment = balance - liable;
-        uint256 fee = pending.fee < payment ? pending.fee : payment;
-
-        delete _exit;
-        emit ExitFinalized(payment - fee, pending.beneficiary, pending.transactor, fee);
-        _pay(pending.beneficiary, payment - fee, pending.transactor, fee);
+        (Exit memory ended, uint256 payment, uint256 fee) = _bookExit(_balance());
+        emit ExitFinalized(payment - fee, ended.beneficiary, ended.transactor, fee);
+        _pay(ended.beneficiary, payment - fee, ended.transactor, fee);
     }
 
     function fastExit(FastExit calldata request, bytes calldata identitySignature, bytes calldata operatorSignature)
@@ -115,7 +123,7 @@ contract ConsumerChannel is IConsumerChannel, Signed {
         if (request.fee > request.amount) revert FeeAboveAmount(request.amount, request.fee);
         uint256 balance = _balance();
         if (balance < request.amount) revert BalanceTooLow(balance, request.amount);
-        bytes32 structHash = keccak256(abi.encode(fastExitTypeHash, request));
+        bytes32 structHash = request.hash();
         _requireSigner(structHash, identity_, identitySignature);
         _requireSigner(structHash, IAccountant(accountant_).operator(), operatorSignature);
         _useNonce(identity_, request.nonce);
@@ -172,10 +180,6 @@ contract ConsumerChannel is IConsumerChannel, Signed {
         return address(_registry);
     }
 
-    function exit() external view returns (Exit memory) {
-        return _exit;
-    }
-
     /// @dev Every way in begins here, so the implementation itself can do nothing.
     function _parties() private view returns (address identity_, address accountant_) {
         if (address(this) == _implementation) revert NotAClone();
@@ -187,9 +191,27 @@ contract ConsumerChannel is IConsumerChannel, Signed {
         uint256 amount,
         bytes32 hashlock,
         bytes32 agreementHash,
+        bytes32 ticksHash,
         bytes calldata signature
     ) private view {
-        _requireSigner(PromiseHash.payment(amount, hashlock, agreementHash, PromiseHash.noTicks), identity_, signature);
+        _requireSigner(PromiseHash.payment(amount, hashlock, agreementHash, ticksHash), identity_, signature);
+    }
+
+    function _ticksHash(Ticks calldata ticks) private pure returns (bytes32) {
+        if (ticks.max > maxTicks) revert TooManyTicks(maxTicks, ticks.max);
+        return PromiseHash.ticks(ticks.root, ticks.value, ticks.max);
+    }
+
+    function _settle(address accountant_, uint256 amount, bytes32 preimage) private {
+        uint256 paid = _bookSettlement(amount, _balance());
+        emit Settled(amount, paid, settled, preimage);
+        _token.safeTransfer(accountant_, paid);
+    }
+
+    function _hold(uint256 amount, bytes32 hashlock) private {
+        if (hashlock == 0) revert HashlockZero();
+        _bookHold(amount);
+        emit Held(amount, hashlock);
     }
 
     function _beneficiary(address identity_, address chosen) private view returns (address) {

@@ -10,6 +10,7 @@ import {ConsumerChannel} from "./ConsumerChannel.sol";
 import {IAccountant} from "./interfaces/IAccountant.sol";
 import {IConsumerChannel} from "./interfaces/IConsumerChannel.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
+import {Messages} from "./lib/Messages.sol";
 import {Signed} from "./lib/Signed.sol";
 
 /// @dev Deployment: the token, then `new Registry(token, terms)`; its constructor deploys both implementations. Nobody
@@ -25,12 +26,9 @@ import {Signed} from "./lib/Signed.sol";
 ///     address   = keccak256(ff ‖ registry 20 ‖ salt 32 ‖ keccak256(init code) 32)[12:]
 contract Registry is IRegistry, Signed {
     using SafeERC20 for IERC20;
-
-    bytes32 private constant registrationTypeHash = keccak256(
-        "Registration(address identity,address accountant,address beneficiary,address transactor,uint256 fee,uint256 nonce,uint256 deadline)"
-    );
-    bytes32 private constant beneficiaryChangeTypeHash =
-        keccak256("BeneficiaryChange(address identity,address beneficiary,uint256 nonce,uint256 deadline)");
+    using Messages for Registration;
+    using Messages for BeneficiaryChange;
+    using Messages for UrlChange;
 
     /// @dev A URL is read by everybody who syncs; 256 bytes hold any sensible one.
     uint256 private constant maxUrlBytes = 256;
@@ -66,7 +64,7 @@ contract Registry is IRegistry, Signed {
         registrationFee = terms.registrationFee;
         minimumOperatorStake = terms.minimumOperatorStake;
         channelImplementation = address(new ConsumerChannel(token_, terms.exitDelay));
-        accountantImplementation = address(new Accountant(token_, terms.exitDelay, terms.rateNotice));
+        accountantImplementation = address(new Accountant(token_, terms));
     }
 
     function registerIdentity(Registration calldata registration, bytes calldata signature)
@@ -81,7 +79,7 @@ contract Registry is IRegistry, Signed {
         }
         _requireBefore(registration.deadline);
         _requireTransactor(registration.transactor, registration.fee);
-        _requireSigner(keccak256(abi.encode(registrationTypeHash, registration)), identity, signature);
+        _requireSigner(registration.hash(), identity, signature);
         if (isNonceUsed(identity, registration.nonce)) revert NonceUsed(identity, registration.nonce);
 
         address beneficiary = registration.beneficiary == address(0) ? identity : registration.beneficiary;
@@ -127,7 +125,7 @@ contract Registry is IRegistry, Signed {
     function changeBeneficiary(BeneficiaryChange calldata change, bytes calldata signature) external {
         if (!isRegistered(change.identity)) revert NotRegistered(change.identity);
         _requireBefore(change.deadline);
-        _requireSigner(keccak256(abi.encode(beneficiaryChangeTypeHash, change)), change.identity, signature);
+        _requireSigner(change.hash(), change.identity, signature);
         _useNonce(change.identity, change.nonce);
 
         address beneficiary = change.beneficiary == address(0) ? change.identity : change.beneficiary;
@@ -135,15 +133,16 @@ contract Registry is IRegistry, Signed {
         emit BeneficiaryChanged(change.identity, beneficiary);
     }
 
-    function changeUrl(address accountant, string calldata url) external {
-        if (!isAccountant[accountant]) revert UnknownAccountant(accountant);
-        _requireUrl(url);
-        if (msg.sender != IAccountant(accountant).owner() && msg.sender != IAccountant(accountant).operator()) {
-            revert NotAccountantsKey(accountant, msg.sender);
-        }
+    function changeUrl(UrlChange calldata change, bytes calldata signature) external {
+        if (!isAccountant[change.accountant]) revert UnknownAccountant(change.accountant);
+        _requireUrl(change.url);
+        _requireBefore(change.deadline);
+        address operator = IAccountant(change.accountant).operator();
+        _requireSigner(change.hash(), operator, signature);
+        _useNonce(operator, change.nonce);
 
-        urlOf[accountant] = url;
-        emit UrlChanged(accountant, url);
+        urlOf[change.accountant] = change.url;
+        emit UrlChanged(change.accountant, change.url);
     }
 
     function channelAddress(address identity, address accountant) public view returns (address) {

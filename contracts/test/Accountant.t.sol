@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IBooks} from "../src/interfaces/accountant/IBooks.sol";
+import {IChannelBooks} from "../src/interfaces/IChannelBooks.sol";
+import {ICollection} from "../src/interfaces/accountant/ICollection.sol";
+import {ISettlements} from "../src/interfaces/accountant/ISettlements.sol";
 import {IAccountant} from "../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../src/interfaces/IConsumerChannel.sol";
 import {IRegistry} from "../src/interfaces/IRegistry.sol";
@@ -21,7 +25,7 @@ contract ProviderSettlingTest is World {
     function test_refuses_a_settlement_sent_by_a_stranger() public {
         bytes memory signature = promiseOf(1 ether);
         vm.prank(mallory);
-        vm.expectRevert(err(IAccountant.MayNotSettle.selector, bob, mallory));
+        vm.expectRevert(err(ISettlements.MayNotSettle.selector, bob, mallory));
         accountant.settle(bob, 1 ether, preimage, signature);
     }
 
@@ -30,7 +34,7 @@ contract ProviderSettlingTest is World {
         amount = within(amount, 0, 4 ether);
         bytes memory signature = promiseOf(amount);
         vm.prank(bob);
-        vm.expectRevert(err(IAccountant.PromiseNotIncreasing.selector, 4 ether, amount));
+        vm.expectRevert(err(IBooks.PromiseNotIncreasing.selector, 4 ether, amount));
         accountant.settle(bob, amount, preimage, signature);
     }
 
@@ -65,7 +69,7 @@ contract ProviderSettlingTest is World {
         settleBob(10 ether);
         bytes memory signature = promiseOf(11 ether);
         vm.prank(bob);
-        vm.expectRevert(err(IAccountant.NothingToPay.selector));
+        vm.expectRevert(err(IBooks.NothingToPay.selector));
         accountant.settle(bob, 11 ether, preimage, signature);
         equal(balanceOf(address(accountant)), carolsStake, "the operator's stake is not for it");
     }
@@ -73,7 +77,7 @@ contract ProviderSettlingTest is World {
     function test_settles_to_the_provider_without_stake_out_of_free_funds() public {
         bytes memory signature = promiseOf(3 ether);
         vm.expectEmit(address(accountant));
-        emit IAccountant.ProviderSettled(bob, 3 ether, 3 ether, 0, bob, preimage);
+        emit ISettlements.ProviderSettled(bob, 3 ether, 3 ether, 0, bob, preimage);
         vm.prank(bob);
         accountant.settle(bob, 3 ether, preimage, signature);
         equal(balanceOf(bob), 3 ether, "paid");
@@ -90,7 +94,7 @@ contract ProviderSettlingTest is World {
     }
 
     function test_anybody_may_settle_where_the_provider_wished_it() public {
-        IAccountant.SettleWish memory wish = IAccountant.SettleWish(bob, true, 1, later);
+        ISettlements.SettleWish memory wish = ISettlements.SettleWish(bob, true, false, 1, later);
         bytes memory signature = signWish(aliceKey, address(accountant), wish);
         vm.expectRevert(err(ISigned.WrongSigner.selector, bob, alice));
         accountant.changeSettleWish(wish, signature);
@@ -100,14 +104,14 @@ contract ProviderSettlingTest is World {
         accountant.settle(bob, 3 ether, preimage, promised);
         equal(balanceOf(bob), 3 ether, "paid");
 
-        IAccountant.SettleWish memory end = IAccountant.SettleWish(bob, false, 2, later);
+        ISettlements.SettleWish memory end = ISettlements.SettleWish(bob, false, false, 2, later);
         accountant.changeSettleWish(end, signWish(bobKey, address(accountant), end));
         signature = signWish(bobKey, address(accountant), wish);
         vm.expectRevert(err(ISigned.NonceUsed.selector, bob, 1));
         accountant.changeSettleWish(wish, signature);
         promised = promiseOf(4 ether);
         vm.prank(mallory);
-        vm.expectRevert(err(IAccountant.MayNotSettle.selector, bob, mallory));
+        vm.expectRevert(err(ISettlements.MayNotSettle.selector, bob, mallory));
         accountant.settle(bob, 4 ether, preimage, promised);
     }
 
@@ -155,8 +159,8 @@ contract ProviderSettlingTest is World {
         vm.prank(carolsOwner);
         accountant = IAccountant(registry.registerAccountant(carol, 0, 0, ""));
         calling.mint(address(accountant), 5 ether);
-        IAccountant.Claim[] memory none = new IAccountant.Claim[](0);
-        calling.callNext(address(accountant), abi.encodeCall(IAccountant.collect, (none)));
+        ICollection.Claim[] memory none = new ICollection.Claim[](0);
+        calling.callNext(address(accountant), abi.encodeCall(ICollection.collect, (none)));
         settleBob(1 ether);
         holds(calling.called() && calling.refused(), "called and refused");
     }
@@ -170,12 +174,12 @@ contract OrderTest is World {
     }
 
     function test_refuses_a_copied_order_from_another_sender() public {
-        IAccountant.SettleOrder memory o = order(3 ether, tom, 0.1 ether);
+        ISettlements.SettleOrder memory o = order(3 ether, tom, 0.1 ether);
         refuseOrder(mallory, o, err(ISigned.NotTransactor.selector, tom, mallory));
         // Nor does the promise alone help the copier.
         bytes memory promised = promiseOf(3 ether);
         vm.prank(mallory);
-        vm.expectRevert(err(IAccountant.MayNotSettle.selector, bob, mallory));
+        vm.expectRevert(err(ISettlements.MayNotSettle.selector, bob, mallory));
         accountant.settle(bob, 3 ether, preimage, promised);
         sendOrder(tom, o);
         equal(balanceOf(tom), 0.1 ether, "the transactor's fee");
@@ -187,22 +191,22 @@ contract OrderTest is World {
     }
 
     function test_refuses_an_order_after_its_deadline() public {
-        IAccountant.SettleOrder memory o = order(3 ether, tom, 0);
+        ISettlements.SettleOrder memory o = order(3 ether, tom, 0);
         o.deadline = block.timestamp - 1;
         refuseOrder(tom, o, err(ISigned.DeadlinePassed.selector, o.deadline, block.timestamp));
     }
 
     function test_refuses_to_pay_into_anything_else() public {
-        IAccountant.SettleOrder memory o = order(3 ether, tom, 0);
+        ISettlements.SettleOrder memory o = order(3 ether, tom, 0);
         o.into = 2;
-        refuseOrder(tom, o, err(IAccountant.UnknownInto.selector, 2));
+        refuseOrder(tom, o, err(ISettlements.UnknownInto.selector, 2));
     }
 
     function test_refuses_an_order_with_any_field_changed() public {
         bytes memory promised = promiseOf(3 ether);
         bytes memory signature = signOrder(bobKey, address(accountant), order(3 ether, tom, 0.1 ether));
         for (uint256 field = 0; field < 7; ++field) {
-            IAccountant.SettleOrder memory o = order(3 ether, tom, 0.1 ether);
+            ISettlements.SettleOrder memory o = order(3 ether, tom, 0.1 ether);
             if (field == 0) o.into = 1;
             if (field == 1) o.amount -= 1;
             if (field == 2) o.beneficiary = mallory;
@@ -217,12 +221,12 @@ contract OrderTest is World {
     }
 
     function test_an_order_serves_once() public {
-        IAccountant.SettleOrder memory o = order(3 ether, tom, 0.1 ether);
+        ISettlements.SettleOrder memory o = order(3 ether, tom, 0.1 ether);
         sendOrder(tom, o);
         refuseOrder(tom, o, err(ISigned.NonceUsed.selector, bob, 1));
         o = order(3 ether, tom, 0.1 ether);
         o.nonce = 2;
-        refuseOrder(tom, o, err(IAccountant.PromiseNotIncreasing.selector, 3 ether, 3 ether));
+        refuseOrder(tom, o, err(IBooks.PromiseNotIncreasing.selector, 3 ether, 3 ether));
     }
 
     function test_refuses_an_order_that_bob_cancelled() public {
@@ -233,14 +237,14 @@ contract OrderTest is World {
 
     function test_takes_no_fee_that_is_not_less_than_what_is_paid(uint256 fee) public {
         fee = within(fee, 3 ether, type(uint256).max);
-        refuseOrder(tom, order(3 ether, tom, fee), err(IAccountant.FeeNotCovered.selector, 3 ether, fee));
+        refuseOrder(tom, order(3 ether, tom, fee), err(IBooks.FeeNotCovered.selector, 3 ether, fee));
         sendOrder(tom, order(3 ether, tom, 3 ether - 1));
         equal(balanceOf(bob), 1, "Bob");
     }
 
     function test_refuses_to_underpay_unless_bob_allows_it() public {
-        IAccountant.SettleOrder memory o = order(12 ether, tom, 1 ether);
-        refuseOrder(tom, o, err(IAccountant.Underpaid.selector, 12 ether, 10 ether));
+        ISettlements.SettleOrder memory o = order(12 ether, tom, 1 ether);
+        refuseOrder(tom, o, err(IBooks.Underpaid.selector, 12 ether, 10 ether));
         o.allowPartial = true;
         sendOrder(tom, o);
         equal(balanceOf(bob), 9 ether, "what there was");
@@ -248,7 +252,7 @@ contract OrderTest is World {
     }
 
     function test_pays_the_beneficiary_of_the_order_this_time_only() public {
-        IAccountant.SettleOrder memory o = order(3 ether, address(0), 0);
+        ISettlements.SettleOrder memory o = order(3 ether, address(0), 0);
         o.beneficiary = address(0xb0b2);
         sendOrder(mallory, o);
         equal(balanceOf(address(0xb0b2)), 3 ether, "this time");
@@ -257,10 +261,10 @@ contract OrderTest is World {
     }
 
     function test_settles_into_stake_with_its_guarantee() public {
-        IAccountant.SettleOrder memory o = order(4 ether, tom, 1 ether);
+        ISettlements.SettleOrder memory o = order(4 ether, tom, 1 ether);
         o.into = 1;
         sendOrder(tom, o);
-        IAccountant.Provider memory p = accountant.providerOf(bob);
+        IBooks.Provider memory p = accountant.providerOf(bob);
         equal(p.stake, 3 ether, "stake");
         equal(p.guarantee, 3 ether, "guarantee");
         equal(p.settled, 4 ether, "settled");
@@ -269,9 +273,9 @@ contract OrderTest is World {
     }
 
     function test_refuses_to_settle_into_stake_what_free_funds_do_not_guarantee() public {
-        IAccountant.SettleOrder memory o = order(6 ether, tom, 0);
+        ISettlements.SettleOrder memory o = order(6 ether, tom, 0);
         o.into = 1;
-        refuseOrder(tom, o, err(IAccountant.GuaranteeUncovered.selector, 4 ether, 6 ether));
+        refuseOrder(tom, o, err(IBooks.GuaranteeUncovered.selector, 10 ether, 12 ether));
     }
 }
 
@@ -286,36 +290,36 @@ contract BatchTest is World {
         openAlice(10 ether);
     }
 
-    function settlement(address provider, uint256 amount) private view returns (IAccountant.Settlement memory) {
-        return IAccountant.Settlement(provider, amount, preimage, promiseTo(provider, amount));
+    function settlement(address provider, uint256 amount) private view returns (ISettlements.Settlement memory) {
+        return ISettlements.Settlement(provider, amount, preimage, promiseTo(provider, amount));
     }
 
-    function claim(uint256 amount) private view returns (IAccountant.Claim memory) {
-        return IAccountant.Claim(address(channel), amount, preimage, agreement, payment(amount));
+    function claim(uint256 amount) private view returns (ICollection.Claim memory) {
+        return ICollection.Claim(address(channel), amount, preimage, agreement, payment(amount));
     }
 
     function test_only_the_contract_itself_calls_an_item() public {
-        IAccountant.Settlement memory item = settlement(bob, 1 ether);
+        ISettlements.Settlement memory item = settlement(bob, 1 ether);
         vm.prank(mallory);
-        vm.expectRevert(err(IAccountant.NotSelf.selector, mallory));
+        vm.expectRevert(err(ISettlements.NotSelf.selector, mallory));
         accountant.settleItem(carol, item);
     }
 
     function test_settles_many_and_skips_what_fails() public {
-        IAccountant.Settlement[] memory items = new IAccountant.Settlement[](4);
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](4);
         items[0] = settlement(bob, 1 ether);
         items[1] = settlement(bob, 1 ether);
         items[2] = settlement(dave, 2 ether);
         items[2].preimage = preimage2;
         items[3] = settlement(dave, 3 ether);
         vm.expectEmit(address(accountant));
-        emit IAccountant.ProviderSettled(bob, 1 ether, 1 ether, 0, bob, preimage);
+        emit ISettlements.ProviderSettled(bob, 1 ether, 1 ether, 0, bob, preimage);
         vm.expectEmit(address(accountant));
-        emit IAccountant.SettlementSkipped(bob, 1 ether, IAccountant.PromiseNotIncreasing.selector);
+        emit ISettlements.SettlementSkipped(bob, 1 ether, IBooks.PromiseNotIncreasing.selector);
         vm.expectEmit(address(accountant));
-        emit IAccountant.SettlementSkipped(dave, 2 ether, ISigned.WrongSigner.selector);
+        emit ISettlements.SettlementSkipped(dave, 2 ether, ISigned.WrongSigner.selector);
         vm.expectEmit(address(accountant));
-        emit IAccountant.ProviderSettled(dave, 3 ether, 3 ether, 0, dave, preimage);
+        emit ISettlements.ProviderSettled(dave, 3 ether, 3 ether, 0, dave, preimage);
         vm.prank(carol);
         accountant.settleMany(items);
         equal(balanceOf(bob), 1 ether, "Bob");
@@ -323,17 +327,17 @@ contract BatchTest is World {
     }
 
     function test_a_stranger_settles_nothing_in_a_batch() public {
-        IAccountant.Settlement[] memory items = new IAccountant.Settlement[](1);
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](1);
         items[0] = settlement(bob, 1 ether);
         vm.expectEmit(address(accountant));
-        emit IAccountant.SettlementSkipped(bob, 1 ether, IAccountant.MayNotSettle.selector);
+        emit ISettlements.SettlementSkipped(bob, 1 ether, ISettlements.MayNotSettle.selector);
         vm.prank(mallory);
         accountant.settleMany(items);
         equal(balanceOf(bob), 0, "Bob");
     }
 
     function test_collects_and_skips_what_fails() public {
-        IAccountant.Claim[] memory claims = new IAccountant.Claim[](5);
+        ICollection.Claim[] memory claims = new ICollection.Claim[](5);
         claims[0] = claim(2 ether);
         claims[1] = claim(1 ether);
         claims[2] = claim(3 ether);
@@ -342,12 +346,12 @@ contract BatchTest is World {
         claims[3].channel = registry.channelAddress(bob, address(accountant));
         claims[4] = claim(4 ether);
         vm.expectEmit(address(accountant));
-        emit IAccountant.ClaimSkipped(address(channel), 1 ether, IConsumerChannel.PromiseNotIncreasing.selector);
+        emit ICollection.ClaimSkipped(address(channel), 1 ether, IChannelBooks.PromiseNotIncreasing.selector);
         vm.expectEmit(address(accountant));
-        emit IAccountant.ClaimSkipped(address(channel), 3 ether, ISigned.WrongSigner.selector);
+        emit ICollection.ClaimSkipped(address(channel), 3 ether, ISigned.WrongSigner.selector);
         // Not deployed yet: a call to it would succeed and do nothing.
         vm.expectEmit(address(accountant));
-        emit IAccountant.ClaimSkipped(claims[3].channel, 3 ether, bytes4(0));
+        emit ICollection.ClaimSkipped(claims[3].channel, 3 ether, bytes4(0));
         vm.prank(mallory);
         accountant.collect(claims);
         equal(channel.settled(), 4 ether, "settled");
@@ -356,10 +360,10 @@ contract BatchTest is World {
 
     /// @notice K89: whoever sends a batch with too little gas fails as a whole, and skips nobody.
     function test_a_batch_cannot_be_starved_of_gas() public {
-        IAccountant.Settlement[] memory items = new IAccountant.Settlement[](2);
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](2);
         items[0] = settlement(bob, 1 ether);
         items[1] = settlement(dave, 1 ether);
-        bytes memory data = abi.encodeCall(IAccountant.settleMany, (items));
+        bytes memory data = abi.encodeCall(ISettlements.settleMany, (items));
         uint256 partly;
         for (uint256 gasGiven = 60_000; gasGiven < 560_000; gasGiven += 10_000) {
             vm.prank(carol);
@@ -374,9 +378,9 @@ contract BatchTest is World {
     }
 
     function test_refuses_to_try_an_item_with_less_gas_than_the_floor() public {
-        IAccountant.Claim[] memory claims = new IAccountant.Claim[](1);
+        ICollection.Claim[] memory claims = new ICollection.Claim[](1);
         claims[0] = claim(1 ether);
-        bytes memory data = abi.encodeCall(IAccountant.collect, (claims));
+        bytes memory data = abi.encodeCall(ICollection.collect, (claims));
         (bool done, bytes memory answer) = address(accountant).call{gas: 200_000}(data);
         holds(!done && bytes4(answer) == Attempt.BatchOutOfGas.selector, "refused as a whole");
         (done,) = address(accountant).call{gas: 300_000}(data);
@@ -387,7 +391,7 @@ contract BatchTest is World {
         address flood = address(0xf100d);
         // PUSH3 0x010000 PUSH0 REVERT: reverts with 64 KiB.
         vm.etch(flood, hex"620100005ffd");
-        IAccountant.Claim[] memory claims = new IAccountant.Claim[](2);
+        ICollection.Claim[] memory claims = new ICollection.Claim[](2);
         claims[0] = claim(1 ether);
         claims[0].channel = flood;
         claims[1] = claim(2 ether);

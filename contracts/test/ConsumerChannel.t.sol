@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IChannelBooks} from "../src/interfaces/IChannelBooks.sol";
 import {IAccountant} from "../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../src/interfaces/IConsumerChannel.sol";
 import {IRegistry} from "../src/interfaces/IRegistry.sol";
@@ -21,7 +22,7 @@ contract SettlingTest is World {
         settleChannel(4 ether);
         amount = within(amount, 0, 4 ether);
         bytes memory signature = payment(amount);
-        vm.expectRevert(err(IConsumerChannel.PromiseNotIncreasing.selector, 4 ether, amount));
+        vm.expectRevert(err(IChannelBooks.PromiseNotIncreasing.selector, 4 ether, amount));
         channel.settle(amount, preimage, agreement, signature);
     }
 
@@ -49,7 +50,7 @@ contract SettlingTest is World {
     function test_refuses_to_settle_from_an_empty_channel() public {
         settleChannel(10 ether);
         bytes memory signature = payment(11 ether);
-        vm.expectRevert(err(IConsumerChannel.ChannelEmpty.selector));
+        vm.expectRevert(err(IChannelBooks.ChannelEmpty.selector));
         channel.settle(11 ether, preimage, agreement, signature);
         equal(channel.settled(), 10 ether, "settled");
     }
@@ -113,11 +114,11 @@ contract SettlingTest is World {
     function test_refuses_to_hold_nothing_new() public {
         channel.hold(3 ether, lockOf(preimage), agreement, payment(3 ether));
         bytes memory signature = payment(3 ether);
-        vm.expectRevert(err(IConsumerChannel.HoldNotIncreasing.selector, 3 ether, 3 ether));
+        vm.expectRevert(err(IChannelBooks.HoldNotIncreasing.selector, 3 ether, 3 ether));
         channel.hold(3 ether, lockOf(preimage), agreement, signature);
         settleChannel(5 ether);
         signature = payment(4 ether);
-        vm.expectRevert(err(IConsumerChannel.PromiseNotIncreasing.selector, 5 ether, 4 ether));
+        vm.expectRevert(err(IChannelBooks.PromiseNotIncreasing.selector, 5 ether, 4 ether));
         channel.hold(4 ether, lockOf(preimage), agreement, signature);
     }
 
@@ -189,7 +190,7 @@ contract ExitTest is World {
         uint256 dueAt = block.timestamp + exitDelay;
         IConsumerChannel.ExitRequest memory second = request();
         second.nonce = 2;
-        refuse(tom, second, err(IConsumerChannel.ExitAlreadyRequested.selector, dueAt));
+        refuse(tom, second, err(IChannelBooks.ExitAlreadyRequested.selector, dueAt));
         IConsumerChannel.ExitCancel memory cancel = IConsumerChannel.ExitCancel(3, later);
         channel.cancelExit(cancel, signExitCancel(aliceKey, address(channel), cancel));
         refuse(tom, request(), err(ISigned.NonceUsed.selector, alice, 1));
@@ -198,7 +199,7 @@ contract ExitTest is World {
     function test_refuses_bad_cancels() public {
         IConsumerChannel.ExitCancel memory cancel = IConsumerChannel.ExitCancel(3, later);
         bytes memory signature = signExitCancel(aliceKey, address(channel), cancel);
-        vm.expectRevert(err(IConsumerChannel.ExitNotRequested.selector));
+        vm.expectRevert(err(IChannelBooks.ExitNotRequested.selector));
         channel.cancelExit(cancel, signature);
         requestExit(tom, request());
         bytes memory bobs = signExitCancel(bobKey, address(channel), cancel);
@@ -215,12 +216,12 @@ contract ExitTest is World {
     }
 
     function test_refuses_to_finalize_without_request_or_too_early() public {
-        vm.expectRevert(err(IConsumerChannel.ExitNotRequested.selector));
+        vm.expectRevert(err(IChannelBooks.ExitNotRequested.selector));
         channel.finalizeExit();
         requestExit(tom, request());
         uint256 dueAt = block.timestamp + exitDelay;
         vm.warp(dueAt - 1);
-        vm.expectRevert(err(IConsumerChannel.ExitTooEarly.selector, dueAt, dueAt - 1));
+        vm.expectRevert(err(IChannelBooks.ExitTooEarly.selector, dueAt, dueAt - 1));
         channel.finalizeExit();
     }
 
@@ -234,7 +235,7 @@ contract ExitTest is World {
         equal(balanceOf(address(0xa11ce2)), 9.9 ether, "beneficiary");
         equal(balanceOf(tom), 0.1 ether, "transactor");
         equal(channel.exit().dueAt, 0, "done");
-        vm.expectRevert(err(IConsumerChannel.ExitNotRequested.selector));
+        vm.expectRevert(err(IChannelBooks.ExitNotRequested.selector));
         channel.finalizeExit();
     }
 
@@ -277,7 +278,7 @@ contract ExitTest is World {
         uint256 balance = balanceOf(address(channel));
         uint256 liable = heldAmount > settledAmount ? heldAmount - settledAmount : 0;
         if (balance <= liable) {
-            vm.expectRevert(err(IConsumerChannel.NothingToPay.selector, balance, liable));
+            vm.expectRevert(err(IChannelBooks.NothingToPay.selector, balance, liable));
             channel.finalizeExit();
             return;
         }
@@ -330,7 +331,7 @@ contract ExitTest is World {
         refuseFast(tom, r, err(ISigned.FeeWithoutTransactor.selector, r.fee));
         r = fast();
         r.amount = 0;
-        refuseFast(tom, r, err(IConsumerChannel.NothingToPay.selector, 0, 0));
+        refuseFast(tom, r, err(IChannelBooks.NothingToPay.selector, 0, 0));
         r.amount = r.fee - 1;
         refuseFast(tom, r, err(IConsumerChannel.FeeAboveAmount.selector, r.amount, r.fee));
         r.amount = 10 ether + 1;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IAccountant} from "../src/interfaces/IAccountant.sol";
+import {IBooks} from "../src/interfaces/accountant/IBooks.sol";
+import {ITreasury} from "../src/interfaces/accountant/ITreasury.sol";
+import {IAccountant, IFunds} from "../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../src/interfaces/IConsumerChannel.sol";
 import {IRegistry} from "../src/interfaces/IRegistry.sol";
 import {ISigned} from "../src/interfaces/ISigned.sol";
@@ -290,11 +292,11 @@ contract RegistryTest is World {
 
         IAccountant bareAccountant = IAccountant(registry.accountantImplementation());
         vm.prank(address(registry));
-        vm.expectRevert(IAccountant.NotAClone.selector);
+        vm.expectRevert(IFunds.NotAClone.selector);
         bareAccountant.initialize(mallory, mallory, 0, 0);
-        vm.expectRevert(IAccountant.NotAClone.selector);
+        vm.expectRevert(IFunds.NotAClone.selector);
         bareAccountant.increaseStake(bob, 1);
-        vm.expectRevert(err(IAccountant.NotOwner.selector, mallory));
+        vm.expectRevert(err(ITreasury.NotOwner.selector, mallory));
         vm.prank(mallory);
         bareAccountant.withdraw();
     }
@@ -308,7 +310,7 @@ contract RegistryTest is World {
         registry.registerAccountant(bob, 10 ether - 1, 0, "");
         vm.expectRevert(err(IRegistry.UrlTooLong.selector, 256, 257));
         registry.registerAccountant(bob, 10 ether, 0, string(new bytes(257)));
-        vm.expectRevert(err(IAccountant.FeeRateTooHigh.selector, 5000, 5001));
+        vm.expectRevert(err(ITreasury.FeeRateTooHigh.selector, 5000, 5001));
         registry.registerAccountant(bob, 10 ether, 5001, "");
         // No allowance: the token refuses.
         vm.expectRevert();
@@ -347,25 +349,40 @@ contract RegistryTest is World {
         vm.expectRevert(err(IAccountant.NotRegistry.selector, mallory));
         vm.prank(mallory);
         accountant.initialize(mallory, mallory, 0, 0);
-        vm.expectRevert(err(IAccountant.AlreadyInitialized.selector));
+        vm.expectRevert(err(IBooks.AlreadyInitialized.selector));
         vm.prank(address(registry));
         accountant.initialize(mallory, mallory, 0, 0);
     }
 
-    function test_changes_the_url_by_its_keys_only() public {
+    function urlChange(address whose, string memory url, uint256 nonce) private pure returns (IRegistry.UrlChange memory) {
+        return IRegistry.UrlChange(whose, url, nonce, later);
+    }
+
+    function changeUrl(uint256 key, IRegistry.UrlChange memory change, bytes memory reason) private {
+        bytes memory signature = signUrlChange(key, address(registry), change);
+        if (reason.length != 0) vm.expectRevert(reason);
         vm.prank(mallory);
-        vm.expectRevert(err(IRegistry.NotAccountantsKey.selector, address(accountant), mallory));
-        registry.changeUrl(address(accountant), "x");
-        vm.expectRevert(err(IRegistry.UnknownAccountant.selector, bob));
-        registry.changeUrl(bob, "x");
-        vm.prank(carol);
-        vm.expectRevert(err(IRegistry.UrlTooLong.selector, 256, 300));
-        registry.changeUrl(address(accountant), string(new bytes(300)));
-        vm.prank(carol);
-        registry.changeUrl(address(accountant), "http://new.example");
-        vm.prank(carolsOwner);
-        registry.changeUrl(address(accountant), "http://newer.example");
-        equal(keccak256(bytes(registry.urlOf(address(accountant)))), keccak256("http://newer.example"), "url");
+        registry.changeUrl(change, signature);
+    }
+
+    function test_changes_the_url_that_the_operator_signed_and_no_other() public {
+        changeUrl(carolKey, urlChange(bob, "x", 1), err(IRegistry.UnknownAccountant.selector, bob));
+        changeUrl(
+            carolKey,
+            urlChange(address(accountant), string(new bytes(300)), 1),
+            err(IRegistry.UrlTooLong.selector, 256, 300)
+        );
+        changeUrl(bobKey, urlChange(address(accountant), "x", 1), err(ISigned.WrongSigner.selector, carol, bob));
+        changeUrl(carolKey, urlChange(address(accountant), "http://new.example", 1), "");
+        equal(keccak256(bytes(registry.urlOf(address(accountant)))), keccak256("http://new.example"), "url");
+        changeUrl(
+            carolKey, urlChange(address(accountant), "http://old.example", 1), err(ISigned.NonceUsed.selector, carol, 1)
+        );
+        IRegistry.UrlChange memory late = urlChange(address(accountant), "http://late.example", 2);
+        late.deadline = block.timestamp - 1;
+        changeUrl(
+            carolKey, late, err(ISigned.DeadlinePassed.selector, block.timestamp - 1, block.timestamp)
+        );
     }
 
     function test_a_provider_needs_no_registration_to_be_its_own_beneficiary() public view {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IAccountant} from "../src/interfaces/IAccountant.sol";
+import {IBooks} from "../src/interfaces/accountant/IBooks.sol";
+import {ICollection} from "../src/interfaces/accountant/ICollection.sol";
+import {IStakes} from "../src/interfaces/accountant/IStakes.sol";
+import {ITreasury} from "../src/interfaces/accountant/ITreasury.sol";
+import {IAccountant, IFunds} from "../src/interfaces/IAccountant.sol";
 import {IRegistry} from "../src/interfaces/IRegistry.sol";
 import {ISigned} from "../src/interfaces/ISigned.sol";
 import {TestMystToken} from "../src/TestMystToken.sol";
@@ -19,17 +23,17 @@ contract StakesTest is World {
         fund(address(accountant), 10 ether);
     }
 
-    function decrease(uint256 amount) private pure returns (IAccountant.StakeDecrease memory) {
-        return IAccountant.StakeDecrease(vm.addr(bobKey), amount, tom, 0.5 ether, 1, later);
+    function decrease(uint256 amount) private pure returns (IStakes.StakeDecrease memory) {
+        return IStakes.StakeDecrease(vm.addr(bobKey), amount, tom, 0.5 ether, 1, later);
     }
 
-    function send(address sender, IAccountant.StakeDecrease memory d) private {
+    function send(address sender, IStakes.StakeDecrease memory d) private {
         bytes memory signature = signDecrease(bobKey, address(accountant), d);
         vm.prank(sender);
         accountant.decreaseStake(d, signature);
     }
 
-    function refuse(address sender, IAccountant.StakeDecrease memory d, bytes memory reason) private {
+    function refuse(address sender, IStakes.StakeDecrease memory d, bytes memory reason) private {
         bytes memory signature = signDecrease(bobKey, address(accountant), d);
         vm.prank(sender);
         vm.expectRevert(reason);
@@ -37,9 +41,9 @@ contract StakesTest is World {
     }
 
     function test_refuses_an_empty_stake_and_one_for_nobody() public {
-        vm.expectRevert(err(IAccountant.AmountZero.selector));
+        vm.expectRevert(err(IFunds.AmountZero.selector));
         accountant.increaseStake(bob, 0);
-        vm.expectRevert(err(IAccountant.BeneficiaryZero.selector));
+        vm.expectRevert(err(IFunds.BeneficiaryZero.selector));
         accountant.increaseStake(address(0), 1);
     }
 
@@ -50,7 +54,7 @@ contract StakesTest is World {
         vm.prank(mallory);
         token.approve(address(accountant), amount);
         vm.prank(mallory);
-        vm.expectRevert(err(IAccountant.GuaranteeUncovered.selector, 10 ether, amount));
+        vm.expectRevert(err(IBooks.GuaranteeUncovered.selector, 10 ether, amount));
         accountant.increaseStake(mallory, amount);
         equal(accountant.punishedSince(), 0, "nobody is punished");
     }
@@ -66,11 +70,11 @@ contract StakesTest is World {
         vm.prank(mallory);
         token.approve(address(accountant), 3 ether);
         vm.prank(mallory);
-        vm.expectPartialRevert(IAccountant.InPunishment.selector);
+        vm.expectPartialRevert(IBooks.InPunishment.selector);
         accountant.increaseStake(mallory, 3 ether);
         accountant.rebalance(bob);
         vm.prank(mallory);
-        vm.expectRevert(err(IAccountant.GuaranteeUncovered.selector, 2 ether, 3 ether));
+        vm.expectRevert(err(IBooks.GuaranteeUncovered.selector, 2 ether, 3 ether));
         accountant.increaseStake(mallory, 3 ether);
         vm.prank(mallory);
         accountant.increaseStake(mallory, 2 ether);
@@ -81,10 +85,10 @@ contract StakesTest is World {
         vm.prank(tom);
         token.approve(address(accountant), 4 ether);
         vm.expectEmit(address(accountant));
-        emit IAccountant.StakeIncreased(bob, 4 ether, 4 ether);
+        emit IBooks.StakeIncreased(bob, 4 ether, 4 ether);
         vm.prank(tom);
         accountant.increaseStake(bob, 4 ether);
-        IAccountant.Provider memory p = accountant.providerOf(bob);
+        IBooks.Provider memory p = accountant.providerOf(bob);
         equal(p.stake, 4 ether, "stake");
         equal(p.guarantee, 4 ether, "guarantee");
         equal(accountant.freeFunds(), 6 ether, "free");
@@ -102,7 +106,7 @@ contract StakesTest is World {
         accountant = IAccountant(registry.registerAccountant(carol, 0, 0, ""));
         taking.mint(address(accountant), 1000);
         taking.approve(address(accountant), 300);
-        vm.expectRevert(err(IAccountant.TokenUnsupported.selector, 300, 297));
+        vm.expectRevert(err(IFunds.TokenUnsupported.selector, 300, 297));
         accountant.increaseStake(bob, 300);
     }
 
@@ -147,11 +151,11 @@ contract StakesTest is World {
     }
 
     function test_refuses_to_rebalance_nothing() public {
-        vm.expectRevert(err(IAccountant.NothingToRebalance.selector));
+        vm.expectRevert(err(IBooks.NothingToRebalance.selector));
         accountant.rebalance(bob);
         stakeBob(10 ether);
         settleBob(5 ether);
-        vm.expectRevert(err(IAccountant.NothingToRebalance.selector));
+        vm.expectRevert(err(IBooks.NothingToRebalance.selector));
         accountant.rebalance(bob);
     }
 
@@ -160,8 +164,8 @@ contract StakesTest is World {
         settleBob(5 ether);
         holds(accountant.punishedSince() != 0, "punished");
         openAlice(10 ether);
-        IAccountant.Claim[] memory claims = new IAccountant.Claim[](1);
-        claims[0] = IAccountant.Claim(address(channel), 5 ether, preimage, agreement, payment(5 ether));
+        ICollection.Claim[] memory claims = new ICollection.Claim[](1);
+        claims[0] = ICollection.Claim(address(channel), 5 ether, preimage, agreement, payment(5 ether));
         accountant.collect(claims);
         equal(accountant.punishedSince(), 0, "over");
         vm.prank(mallory);
@@ -173,11 +177,11 @@ contract StakesTest is World {
 
     function test_refuses_bad_stake_decreases() public {
         stakeBob(4 ether);
-        refuse(tom, decrease(0), err(IAccountant.AmountZero.selector));
-        refuse(tom, decrease(4 ether + 1), err(IAccountant.StakeTooLow.selector, 4 ether, 4 ether + 1));
-        refuse(tom, decrease(0.4 ether), err(IAccountant.FeeAboveAmount.selector, 0.4 ether, 0.5 ether));
+        refuse(tom, decrease(0), err(IFunds.AmountZero.selector));
+        refuse(tom, decrease(4 ether + 1), err(IBooks.StakeTooLow.selector, 4 ether, 4 ether + 1));
+        refuse(tom, decrease(0.4 ether), err(IStakes.FeeAboveAmount.selector, 0.4 ether, 0.5 ether));
         refuse(mallory, decrease(2 ether), err(ISigned.NotTransactor.selector, tom, mallory));
-        IAccountant.StakeDecrease memory d = decrease(2 ether);
+        IStakes.StakeDecrease memory d = decrease(2 ether);
         d.transactor = address(0);
         refuse(tom, d, err(ISigned.FeeWithoutTransactor.selector, 0.5 ether));
         d = decrease(2 ether);
@@ -187,7 +191,7 @@ contract StakesTest is World {
         vm.prank(tom);
         vm.expectRevert(err(ISigned.WrongSigner.selector, bob, carol));
         accountant.decreaseStake(decrease(2 ether), carols);
-        vm.expectRevert(err(IAccountant.DecreaseNotRequested.selector));
+        vm.expectRevert(err(IStakes.DecreaseNotRequested.selector));
         accountant.finalizeStakeDecrease(bob);
     }
 
@@ -195,9 +199,9 @@ contract StakesTest is World {
         stakeBob(4 ether);
         send(tom, decrease(2 ether));
         uint256 dueAt = block.timestamp + exitDelay;
-        refuse(tom, decrease(2 ether), err(IAccountant.DecreaseAlreadyRequested.selector, dueAt));
+        refuse(tom, decrease(2 ether), err(IStakes.DecreaseAlreadyRequested.selector, dueAt));
         vm.warp(dueAt - 1);
-        vm.expectRevert(err(IAccountant.TooEarly.selector, dueAt, dueAt - 1));
+        vm.expectRevert(err(IFunds.TooEarly.selector, dueAt, dueAt - 1));
         accountant.finalizeStakeDecrease(bob);
         vm.warp(dueAt);
         accountant.finalizeStakeDecrease(bob);
@@ -254,7 +258,7 @@ contract TreasuryTest is World {
     }
 
     function test_only_the_owner_withdraws_and_sets_the_rate() public {
-        bytes memory reason = err(IAccountant.NotOwner.selector, carol);
+        bytes memory reason = err(ITreasury.NotOwner.selector, carol);
         vm.prank(carol);
         vm.expectRevert(reason);
         accountant.announceWithdrawal(1, carol);
@@ -270,35 +274,35 @@ contract TreasuryTest is World {
     }
 
     function test_refuses_withdrawals_unannounced_early_late_or_of_nothing() public {
-        refuseWithdraw(err(IAccountant.WithdrawalNotAnnounced.selector));
+        refuseWithdraw(err(ITreasury.WithdrawalNotAnnounced.selector));
         vm.prank(carolsOwner);
-        vm.expectRevert(err(IAccountant.AmountZero.selector));
+        vm.expectRevert(err(IFunds.AmountZero.selector));
         accountant.announceWithdrawal(0, treasury);
         vm.prank(carolsOwner);
-        vm.expectRevert(err(IAccountant.BeneficiaryZero.selector));
+        vm.expectRevert(err(IFunds.BeneficiaryZero.selector));
         accountant.announceWithdrawal(1, address(0));
         announce(3 ether);
         uint256 dueAt = block.timestamp + exitDelay;
         vm.warp(dueAt - 1);
-        refuseWithdraw(err(IAccountant.TooEarly.selector, dueAt, dueAt - 1));
+        refuseWithdraw(err(IFunds.TooEarly.selector, dueAt, dueAt - 1));
         // A standing announcement would be none.
         vm.warp(dueAt + exitDelay + 1);
-        refuseWithdraw(err(IAccountant.WithdrawalExpired.selector, dueAt, dueAt + exitDelay + 1));
+        refuseWithdraw(err(ITreasury.WithdrawalExpired.selector, dueAt, dueAt + exitDelay + 1));
         announce(3 ether);
         settleBob(10 ether);
         vm.warp(block.timestamp + exitDelay);
-        refuseWithdraw(err(IAccountant.NothingToWithdraw.selector));
+        refuseWithdraw(err(IBooks.NothingToWithdraw.selector));
     }
 
     function test_a_cancelled_withdrawal_is_gone() public {
         vm.prank(carolsOwner);
-        vm.expectRevert(err(IAccountant.WithdrawalNotAnnounced.selector));
+        vm.expectRevert(err(ITreasury.WithdrawalNotAnnounced.selector));
         accountant.cancelWithdrawal();
         announce(3 ether);
         vm.prank(carolsOwner);
         accountant.cancelWithdrawal();
         vm.warp(block.timestamp + exitDelay);
-        refuseWithdraw(err(IAccountant.WithdrawalNotAnnounced.selector));
+        refuseWithdraw(err(ITreasury.WithdrawalNotAnnounced.selector));
     }
 
     function test_withdraws_what_was_announced_once() public {
@@ -306,7 +310,7 @@ contract TreasuryTest is World {
         vm.warp(block.timestamp + exitDelay);
         withdraw();
         equal(balanceOf(treasury), 3 ether, "withdrawn");
-        refuseWithdraw(err(IAccountant.WithdrawalNotAnnounced.selector));
+        refuseWithdraw(err(ITreasury.WithdrawalNotAnnounced.selector));
     }
 
     /// @notice W23: settlements in between come first, and what is another's is never withdrawn.
@@ -326,7 +330,7 @@ contract TreasuryTest is World {
         announce(type(uint256).max);
         fund(address(accountant), 8 ether);
         // The money ends the punishment, and nobody has rebalanced yet.
-        accountant.collect(new IAccountant.Claim[](0));
+        accountant.collect(new ICollection.Claim[](0));
         equal(accountant.punishedSince(), 0, "no punishment");
         vm.warp(block.timestamp + exitDelay);
         withdraw();
@@ -340,14 +344,14 @@ contract TreasuryTest is World {
         settleBob(15 ether);
         vm.warp(block.timestamp + exitDelay);
         fund(address(accountant), 100 ether);
-        refuseWithdraw(err(IAccountant.InPunishment.selector, block.timestamp - exitDelay));
+        refuseWithdraw(err(IBooks.InPunishment.selector, block.timestamp - exitDelay));
         settleBob(15 ether);
         withdraw();
         equal(balanceOf(treasury), 5 ether, "afterwards");
     }
 
     function test_the_operators_stake_grows_and_is_never_free() public {
-        vm.expectRevert(err(IAccountant.AmountZero.selector));
+        vm.expectRevert(err(IFunds.AmountZero.selector));
         accountant.increaseOperatorStake(0);
         fund(tom, 5 ether);
         vm.prank(tom);
@@ -360,7 +364,7 @@ contract TreasuryTest is World {
 
     function test_a_rate_is_valid_after_its_notice() public {
         vm.prank(carolsOwner);
-        vm.expectRevert(err(IAccountant.FeeRateTooHigh.selector, 5000, 5001));
+        vm.expectRevert(err(ITreasury.FeeRateTooHigh.selector, 5000, 5001));
         accountant.announceFeeRate(5001);
         vm.prank(carolsOwner);
         accountant.announceFeeRate(3000);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ISettlements} from "../src/interfaces/accountant/ISettlements.sol";
+import {IStakes} from "../src/interfaces/accountant/IStakes.sol";
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 import {IAccountant} from "../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../src/interfaces/IConsumerChannel.sol";
@@ -50,9 +52,7 @@ contract VectorsTest is Assert, Signing {
                 )
             );
             equal(keccak256(bytes(text(".typeString"))), PromiseHash.paymentTypeHash, "type");
-            checkStruct(
-                PromiseHash.payment(number(".value.amount"), word(".value.hashlock"), agreementHash, ticksHash)
-            );
+            checkStruct(PromiseHash.payment(number(".value.amount"), word(".value.hashlock"), agreementHash, ticksHash));
         }
     }
 
@@ -65,12 +65,12 @@ contract VectorsTest is Assert, Signing {
         }
     }
 
-    // The other structs' hashes are private to their contracts. `Signing` writes them out once more and is what all
+    // `Signing` writes the other structs' hashes out once more and is what all
     // contract tests sign with; signatures are deterministic, so equal signatures are over equal hashes.
 
     function test_settle_orders_are_signed_alike() public {
         for (uint256 i = 0; open("settle-order", i); ++i) {
-            IAccountant.SettleOrder memory o;
+            ISettlements.SettleOrder memory o;
             o.provider = account(".value.provider");
             o.into = uint8(vm.parseJsonUint(json, field(".value.into")));
             o.amount = number(".value.amount");
@@ -145,7 +145,7 @@ contract VectorsTest is Assert, Signing {
 
     function test_stake_decreases_are_signed_alike() public {
         for (uint256 i = 0; open("stake-decrease", i); ++i) {
-            IAccountant.StakeDecrease memory d;
+            IStakes.StakeDecrease memory d;
             d.provider = account(".value.provider");
             d.amount = number(".value.amount");
             d.transactor = account(".value.transactor");
@@ -153,6 +153,29 @@ contract VectorsTest is Assert, Signing {
             d.nonce = number(".value.nonce");
             d.deadline = number(".value.deadline");
             sameSignature(signDecrease(key(), verifier(), d));
+        }
+    }
+
+    function test_settle_wishes_are_signed_alike() public {
+        for (uint256 i = 0; open("settle-wish", i); ++i) {
+            ISettlements.SettleWish memory w;
+            w.provider = account(".value.provider");
+            w.anyone = vm.parseJsonBool(json, field(".value.anyone"));
+            w.payouts = vm.parseJsonBool(json, field(".value.payouts"));
+            w.nonce = number(".value.nonce");
+            w.deadline = number(".value.deadline");
+            sameSignature(signWish(key(), verifier(), w));
+        }
+    }
+
+    function test_url_changes_are_signed_alike() public {
+        for (uint256 i = 0; open("url-change", i); ++i) {
+            IRegistry.UrlChange memory c;
+            c.accountant = account(".value.accountant");
+            c.url = text(".value.url");
+            c.nonce = number(".value.nonce");
+            c.deadline = number(".value.deadline");
+            sameSignature(signUrlChange(key(), verifier(), c));
         }
     }
 

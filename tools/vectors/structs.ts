@@ -22,9 +22,11 @@ import {
   type Struct,
   settleInto,
   settleOrderStruct,
+  settleWishStruct,
   stakeDecreaseStruct,
   toHex,
   typeString,
+  urlChangeStruct,
   type ValueOf,
   zeroAddress,
   zeroBytes32,
@@ -282,6 +284,7 @@ function exits(): Record<string, VectorFile> {
 
 function providerMessages(): Record<string, VectorFile> {
   const decrease = { provider: bob, amount: 3n * myst, transactor: tom, fee: myst / 100n, nonce: 2n, deadline }
+  const wish = { provider: bob, anyone: true, payouts: false, nonce: 4n, deadline }
   const change = { identity: bob, beneficiary: carol, nonce: 3n, deadline }
   return {
     'stake-decrease': fileOf(
@@ -292,6 +295,22 @@ function providerMessages(): Record<string, VectorFile> {
         { name: 'by Tom for a fee', why: 'the usual case', value: decrease, signer: 'bob' },
         { name: 'by anybody', why: 'no fee', value: { ...decrease, transactor: zeroAddress, fee: 0n }, signer: 'bob' },
         { name: 'another chain', why: 'the chain id is signed', value: decrease, signer: 'bob', chainId: 1n },
+      ],
+    ),
+    'settle-wish': fileOf(
+      settleWishStruct,
+      accountant,
+      'SettleWish: signed by the provider, valid at the accountant.',
+      [
+        { name: 'anybody may settle', why: 'the first of two bools', value: wish, signer: 'bob' },
+        {
+          name: 'scheduled payouts',
+          why: 'the second of two bools',
+          value: { ...wish, anyone: false, payouts: true },
+          signer: 'bob',
+        },
+        { name: 'neither', why: 'the end of both', value: { ...wish, anyone: false }, signer: 'bob' },
+        { name: 'another chain', why: 'the chain id is signed', value: wish, signer: 'bob', chainId: 1n },
       ],
     ),
     'beneficiary-change': fileOf(
@@ -306,6 +325,28 @@ function providerMessages(): Record<string, VectorFile> {
   }
 }
 
+function operatorMessages(): Record<string, VectorFile> {
+  const change = { accountant, url: 'https://carol.example', nonce: 5n, deadline }
+  return {
+    'url-change': fileOf(
+      urlChangeStruct,
+      registry,
+      'UrlChange: signed by the operator, valid at the registry. A string is hashed as its UTF-8 bytes.',
+      [
+        { name: 'a new address', why: 'the usual case', value: change, signer: 'carol' },
+        { name: 'no address', why: 'an empty string is hashed too', value: { ...change, url: '' }, signer: 'carol' },
+        {
+          name: 'letters of several bytes',
+          why: 'bytes, not letters, are hashed',
+          value: { ...change, url: 'https://münze.example/路' },
+          signer: 'carol',
+        },
+        { name: 'another chain', why: 'the chain id is signed', value: change, signer: 'carol', chainId: 1n },
+      ],
+    ),
+  }
+}
+
 export const structVectors = (): Record<string, VectorFile> => ({
   promise: promises(),
   'accountant-promise': accountantPromises(),
@@ -313,4 +354,5 @@ export const structVectors = (): Record<string, VectorFile> => ({
   registration: registrations(),
   ...exits(),
   ...providerMessages(),
+  ...operatorMessages(),
 })

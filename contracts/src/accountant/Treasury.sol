@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {ITreasury} from "../interfaces/accountant/ITreasury.sol";
 import {Funds} from "./Funds.sol";
 
 /// @title What the owner of an accountant decides, each with its notice.
-abstract contract Treasury is Funds {
-    using SafeCast for uint256;
-
+abstract contract Treasury is ITreasury, Funds {
     /// @dev Half: a higher rate is a mistake or a trap.
     uint256 private constant maxFeeRate = 5000;
 
     uint256 private immutable _rateNotice;
+    uint256 private immutable _closingDelay;
 
     address public owner;
     uint16 private _feeRate;
     uint16 private _nextFeeRate;
     uint64 private _nextFeeRateAt;
+    uint256 public closedUntil;
     Withdrawal private _withdrawal;
 
-    constructor(uint256 rateNotice) {
+    constructor(uint256 rateNotice, uint256 closingDelay) {
         _rateNotice = rateNotice;
+        _closingDelay = closingDelay;
     }
 
     modifier onlyOwner() {
@@ -31,9 +32,14 @@ abstract contract Treasury is Funds {
 
     function increaseOperatorStake(uint256 amount) external onlyClone nonReentrant {
         if (amount == 0) revert AmountZero();
-        _operatorStake = (_operatorStake + amount).toUint128();
-        emit OperatorStakeIncreased(amount, _operatorStake);
+        _bookOperatorStake(amount);
+        emit OperatorStakeIncreased(amount, _backing.operatorStake);
         _receive(amount);
+    }
+
+    function updatePunishment() external onlyClone nonReentrant {
+        _punish();
+        _endPunishmentIfOver(freeFunds());
     }
 
     function announceWithdrawal(uint256 amount, address to) external onlyOwner {
@@ -53,17 +59,24 @@ abstract contract Treasury is Funds {
     function withdraw() external onlyOwner nonReentrant {
         Withdrawal memory pending = _withdrawal;
         if (pending.dueAt == 0) revert WithdrawalNotAnnounced();
-        if (block.timestamp < pending.dueAt) revert TooEarly(pending.dueAt, block.timestamp);
+        _requireDue(pending.dueAt);
         if (block.timestamp > pending.dueAt + exitDelay) revert WithdrawalExpired(pending.dueAt, block.timestamp);
-        if (_punishedSince != 0) revert InPunishment(_punishedSince);
-        uint256 free = freeFunds();
-        uint256 missing = _missing();
-        if (free <= missing) revert NothingToWithdraw();
-        uint256 amount = _min(pending.amount, free - missing);
+        if (_state.closed) {
+            _requireDue(closedUntil);
+            if (_state.punishedSince == 0) _bookRelease();
+        }
+        uint256 amount = _bookWithdrawal(pending.amount, _balance());
 
         delete _withdrawal;
         emit Withdrawn(amount, pending.to);
         _send(pending.to, amount);
+    }
+
+    function close() external onlyOwner {
+        if (_state.closed) revert AccountantClosed();
+        _state.closed = true;
+        closedUntil = block.timestamp + _closingDelay;
+        emit Closed(closedUntil);
     }
 
     function announceFeeRate(uint256 rate) external onlyOwner {

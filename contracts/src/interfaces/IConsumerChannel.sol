@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IChannelBooks} from "./IChannelBooks.sol";
 import {ISigned} from "./ISigned.sol";
 
 /// @title Consumer channel: one identity's money for one accountant.
 /// @notice Money leaves in four ways only: `settle`, `finalizeExit`, `fastExit`, and once the registration's fees.
 /// No other signed message takes anything from it.
-interface IConsumerChannel is ISigned {
+interface IConsumerChannel is IChannelBooks, ISigned {
+    /// @param root of the hash chain.
+    /// @param value of one tick; base units.
+    /// @param max how many there are, at most 1,024.
+    struct Ticks {
+        bytes32 root;
+        uint256 value;
+        uint256 max;
+    }
+
     /// @param beneficiary who is paid; zero: the identity's registered beneficiary at the time of the request.
     /// @param transactor may send the request and is paid `fee` out of the exit's payment.
     struct ExitRequest {
@@ -33,27 +43,15 @@ interface IConsumerChannel is ISigned {
         uint256 deadline;
     }
 
-    /// @param dueAt from this block timestamp on the exit can be finalized; zero: there is none.
-    struct Exit {
-        uint64 dueAt;
-        address beneficiary;
-        address transactor;
-        uint256 fee;
-    }
-
     /// @dev The implementation behind the clones is nobody's channel.
     error NotAClone();
     error NotRegistry(address sender);
     error NotIdentity(address identity, address sender);
-    error PromiseNotIncreasing(uint256 settled, uint256 amount);
-    error HoldNotIncreasing(uint256 held, uint256 amount);
-    error ChannelEmpty();
     error BalanceTooLow(uint256 balance, uint256 needed);
-    error ExitAlreadyRequested(uint256 dueAt);
-    error ExitNotRequested();
-    error ExitTooEarly(uint256 dueAt, uint256 timestamp);
-    /// @dev All that is in the channel is held for promises.
-    error NothingToPay(uint256 balance, uint256 held);
+    error TooManyTicks(uint256 maximum, uint256 max);
+    error TicksAboveMax(uint256 max, uint256 k);
+    /// @dev Hashed `k` times, `w` is not the chain's root.
+    error TickNotOfChain(bytes32 root, bytes32 hashed);
     error FeeAboveAmount(uint256 amount, uint256 fee);
     error RecoveryOfOwnToken();
     error RecoveryMovedOwnToken(uint256 before, uint256 afterwards);
@@ -87,6 +85,32 @@ interface IConsumerChannel is ISigned {
     /// @dev Anyone may send it. The consumer loses nothing: it signed that amount. Without it, consumer and provider
     /// together could withhold the preimage, exit, and settle afterwards with the accountant.
     function hold(uint256 amount, bytes32 hashlock, bytes32 agreementHash, bytes calldata signature) external;
+
+    /// @notice As `settle`, for a promise with ticks: pays up to `amount + k · value`.
+    /// @dev Between two signatures the consumer pays with the hashes of a chain, `w[i − 1] = keccak256(w[i])`, whose
+    /// root it signed: who shows `w[k]` was paid `k` ticks.
+    /// @param ticks of the promise, as they were signed.
+    /// @param k ticks paid, at most `ticks.max`.
+    /// @param w element `k` of the chain; for `k = 0` the root itself.
+    function settleTicks(
+        uint256 amount,
+        bytes32 preimage,
+        bytes32 agreementHash,
+        Ticks calldata ticks,
+        uint256 k,
+        bytes32 w,
+        bytes calldata signature
+    ) external;
+
+    /// @notice As `hold`, for a promise with ticks: all of them count, `amount + max · value`.
+    /// @dev Ticks that were not spent then leave by `fastExit` only.
+    function holdTicks(
+        uint256 amount,
+        bytes32 hashlock,
+        bytes32 agreementHash,
+        Ticks calldata ticks,
+        bytes calldata signature
+    ) external;
 
     /// @notice Announces that the consumer takes its money out after the delay.
     function requestExit(ExitRequest calldata request, bytes calldata signature) external;
@@ -123,12 +147,4 @@ interface IConsumerChannel is ISigned {
     function registry() external view returns (address);
 
     function exitDelay() external view returns (uint256);
-
-    /// @notice Paid to the accountant so far.
-    function settled() external view returns (uint256);
-
-    /// @notice The highest amount laid here without its preimage.
-    function held() external view returns (uint256);
-
-    function exit() external view returns (Exit memory);
 }

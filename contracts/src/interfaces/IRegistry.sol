@@ -46,6 +46,14 @@ interface IRegistry is ISigned {
         uint256 deadline;
     }
 
+    /// @param url where the accountant's service answers.
+    struct UrlChange {
+        address accountant;
+        string url;
+        uint256 nonce;
+        uint256 deadline;
+    }
+
     error FeeAboveMaximum(uint256 maximum, uint256 fee);
     error DelayOutOfRange(uint256 delay);
     error AlreadyRegistered(address identity);
@@ -56,7 +64,6 @@ interface IRegistry is ISigned {
     error OperatorZero();
     error StakeTooLow(uint256 minimum, uint256 stake);
     error UrlTooLong(uint256 maximum, uint256 length);
-    error NotAccountantsKey(address accountant, address sender);
     /// @dev The token took a fee on the way, or did not move what it said.
     error TokenUnsupported(uint256 expected, uint256 received);
 
@@ -97,8 +104,8 @@ interface IRegistry is ISigned {
     /// @notice Changes who is paid for an identity. Signed by the identity, sent by anybody, free of a fee.
     function changeBeneficiary(BeneficiaryChange calldata change, bytes calldata signature) external;
 
-    /// @notice Publishes a new address of an accountant's service; its owner or its operator sends it.
-    function changeUrl(address accountant, string calldata url) external;
+    /// @notice Publishes where an accountant's service answers. Signed by its operator, sent by anybody, free of a fee.
+    function changeUrl(UrlChange calldata change, bytes calldata signature) external;
 
     /// @notice Where the channel is, or will be. See `Registry` for the bytes behind it.
     function channelAddress(address identity, address accountant) external view returns (address);

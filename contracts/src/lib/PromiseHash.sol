@@ -15,6 +15,10 @@ library PromiseHash {
     /// @dev Ticks that are not used: all fields zero.
     bytes32 internal constant noTicks = keccak256(abi.encode(ticksTypeHash, bytes32(0), uint256(0), uint256(0)));
 
+    function ticks(bytes32 root, uint256 value, uint256 max) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ticksTypeHash, root, value, max));
+    }
+
     function payment(uint256 amount, bytes32 hashlock, bytes32 agreementHash, bytes32 ticksHash)
         internal
         pure

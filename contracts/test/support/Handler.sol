@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ICollection} from "../../src/interfaces/accountant/ICollection.sol";
+import {ISettlements} from "../../src/interfaces/accountant/ISettlements.sol";
+import {IStakes} from "../../src/interfaces/accountant/IStakes.sol";
 import {IAccountant} from "../../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../../src/interfaces/IConsumerChannel.sol";
 import {vm} from "./Vm.sol";
@@ -52,8 +55,8 @@ contract Handler is World {
     function collectAlice(uint256 amount) external counted {
         amount = alicesNext(amount, false);
         uint256 before = channel.settled();
-        IAccountant.Claim[] memory claims = new IAccountant.Claim[](2);
-        claims[0] = IAccountant.Claim(address(channel), amount, preimage, agreement, payment(amount));
+        ICollection.Claim[] memory claims = new ICollection.Claim[](2);
+        claims[0] = ICollection.Claim(address(channel), amount, preimage, agreement, payment(amount));
         claims[1] = claims[0];
         accountant.collect(claims);
         if (channel.settled() > before) ++succeeded;
@@ -120,7 +123,7 @@ contract Handler is World {
         (address provider, uint256 key) = providerAt(who);
         amount = providersNext(provider, amount);
         fee = within(fee, 0, 1 ether);
-        IAccountant.SettleOrder memory o = IAccountant.SettleOrder(
+        ISettlements.SettleOrder memory o = ISettlements.SettleOrder(
             provider, intoStake ? 1 : 0, amount, address(0), tom, fee, allowPartial, ++_nonce, later
         );
         bytes memory promised = promiseTo(provider, amount);
@@ -132,10 +135,10 @@ contract Handler is World {
     }
 
     function settleBoth(uint256 bobs, uint256 daves) external counted {
-        IAccountant.Settlement[] memory items = new IAccountant.Settlement[](2);
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](2);
         (bobs, daves) = (providersNext(bob, bobs), providersNext(dave, daves));
-        items[0] = IAccountant.Settlement(bob, bobs, preimage, promiseTo(bob, bobs));
-        items[1] = IAccountant.Settlement(dave, daves, preimage, promiseTo(dave, daves));
+        items[0] = ISettlements.Settlement(bob, bobs, preimage, promiseTo(bob, bobs));
+        items[1] = ISettlements.Settlement(dave, daves, preimage, promiseTo(dave, daves));
         uint256 before = balanceOf(address(accountant));
         vm.prank(carol);
         accountant.settleMany(items);
@@ -152,8 +155,8 @@ contract Handler is World {
 
     function unstakeProvider(uint256 who, uint256 amount) external counted {
         (address provider, uint256 key) = providerAt(who);
-        IAccountant.StakeDecrease memory d =
-            IAccountant.StakeDecrease(provider, within(amount, 2, 6 ether), tom, 1, ++_nonce, later);
+        IStakes.StakeDecrease memory d =
+            IStakes.StakeDecrease(provider, within(amount, 2, 6 ether), tom, 1, ++_nonce, later);
         bytes memory signature = signDecrease(key, address(accountant), d);
         vm.prank(tom);
         try accountant.decreaseStake(d, signature) {

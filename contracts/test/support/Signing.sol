@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ISettlements} from "../../src/interfaces/accountant/ISettlements.sol";
+import {IStakes} from "../../src/interfaces/accountant/IStakes.sol";
 import {IAccountant} from "../../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../../src/interfaces/IConsumerChannel.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
@@ -142,7 +144,7 @@ abstract contract Signing {
         return signStruct(key, channel, structHash);
     }
 
-    function signOrder(uint256 key, address accountant, IAccountant.SettleOrder memory o)
+    function signOrder(uint256 key, address accountant, ISettlements.SettleOrder memory o)
         internal
         view
         returns (bytes memory)
@@ -153,7 +155,7 @@ abstract contract Signing {
         return signStruct(key, accountant, keccak256(bytes.concat(abi.encode(typeHash), abi.encode(o))));
     }
 
-    function signDecrease(uint256 key, address accountant, IAccountant.StakeDecrease memory d)
+    function signDecrease(uint256 key, address accountant, IStakes.StakeDecrease memory d)
         internal
         view
         returns (bytes memory)
@@ -164,12 +166,23 @@ abstract contract Signing {
         return signStruct(key, accountant, keccak256(bytes.concat(abi.encode(typeHash), abi.encode(d))));
     }
 
-    function signWish(uint256 key, address accountant, IAccountant.SettleWish memory w)
+    function signUrlChange(uint256 key, address registry, IRegistry.UrlChange memory c)
         internal
         view
         returns (bytes memory)
     {
-        bytes32 typeHash = keccak256("SettleWish(address provider,bool anyone,uint256 nonce,uint256 deadline)");
+        bytes32 typeHash = keccak256("UrlChange(address accountant,string url,uint256 nonce,uint256 deadline)");
+        bytes32 structHash = keccak256(abi.encode(typeHash, c.accountant, keccak256(bytes(c.url)), c.nonce, c.deadline));
+        return signStruct(key, registry, structHash);
+    }
+
+    function signWish(uint256 key, address accountant, ISettlements.SettleWish memory w)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32 typeHash =
+            keccak256("SettleWish(address provider,bool anyone,bool payouts,uint256 nonce,uint256 deadline)");
         return signStruct(key, accountant, keccak256(bytes.concat(abi.encode(typeHash), abi.encode(w))));
     }
 }

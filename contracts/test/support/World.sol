@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ISettlements} from "../../src/interfaces/accountant/ISettlements.sol";
 import {IAccountant} from "../../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../../src/interfaces/IConsumerChannel.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
@@ -52,7 +53,9 @@ abstract contract World is Assert, Signing {
     }
 
     function newRegistry() internal returns (Registry) {
-        return newRegistry(IRegistry.Terms(treasury, registrationFee, 10 ether, exitDelay, rateNotice, rotationNotice, closingDelay));
+        return newRegistry(
+            IRegistry.Terms(treasury, registrationFee, 10 ether, exitDelay, rateNotice, rotationNotice, closingDelay)
+        );
     }
 
     /// @dev From the artifact that is published; the tests' own compilation is not optimized.
@@ -134,19 +137,19 @@ abstract contract World is Assert, Signing {
     function order(uint256 amount, address transactor, uint256 fee)
         internal
         view
-        returns (IAccountant.SettleOrder memory)
+        returns (ISettlements.SettleOrder memory)
     {
-        return IAccountant.SettleOrder(bob, 0, amount, address(0), transactor, fee, false, 1, later);
+        return ISettlements.SettleOrder(bob, 0, amount, address(0), transactor, fee, false, 1, later);
     }
 
-    function sendOrder(address sender, IAccountant.SettleOrder memory o) internal {
+    function sendOrder(address sender, ISettlements.SettleOrder memory o) internal {
         bytes memory promiseSignature = promiseOf(o.amount);
         bytes memory orderSignature = signOrder(bobKey, address(accountant), o);
         vm.prank(sender);
         accountant.settleWithOrder(o, preimage, promiseSignature, orderSignature);
     }
 
-    function refuseOrder(address sender, IAccountant.SettleOrder memory o, bytes memory reason) internal {
+    function refuseOrder(address sender, ISettlements.SettleOrder memory o, bytes memory reason) internal {
         bytes memory promiseSignature = promiseOf(o.amount);
         bytes memory orderSignature = signOrder(bobKey, address(accountant), o);
         vm.prank(sender);

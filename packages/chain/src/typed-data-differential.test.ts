@@ -25,6 +25,8 @@ const structs: readonly protocol.Struct[] = [
   protocol.fastExitStruct,
   protocol.stakeDecreaseStruct,
   protocol.beneficiaryChangeStruct,
+  protocol.settleWishStruct,
+  protocol.urlChangeStruct,
 ]
 
 const hex = (length: number) => fc.uint8Array({ minLength: length, maxLength: length }).map(protocol.toHex)
@@ -36,6 +38,7 @@ const atoms = {
   address: hex(20),
   bytes32: hex(32),
   bool: fc.boolean(),
+  string: fc.string({ unit: 'grapheme' }),
 } as const
 
 function anyOf(type: protocol.Struct): fc.Arbitrary<Record<string, unknown>> {

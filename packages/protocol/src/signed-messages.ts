@@ -34,6 +34,16 @@ export const settleOrderStruct = struct('SettleOrder', {
 })
 export type SettleOrder = ValueOf<typeof settleOrderStruct>
 
+/** Signed by the provider, valid at the accountant contract: who may settle for it without an order. */
+export const settleWishStruct = struct('SettleWish', {
+  provider: 'address',
+  anyone: 'bool',
+  payouts: 'bool',
+  nonce: 'uint256',
+  deadline: 'uint256',
+})
+export type SettleWish = ValueOf<typeof settleWishStruct>
+
 /** Signed by the identity, valid at the registry. Takes the registration fee and `fee` from the channel, once. */
 export const registrationStruct = struct('Registration', {
   identity: 'address',
@@ -89,3 +99,12 @@ export const beneficiaryChangeStruct = struct('BeneficiaryChange', {
   deadline: 'uint256',
 })
 export type BeneficiaryChange = ValueOf<typeof beneficiaryChangeStruct>
+
+/** Signed by the accountant's operator, valid at the registry: where its service answers. */
+export const urlChangeStruct = struct('UrlChange', {
+  accountant: 'address',
+  url: 'string',
+  nonce: 'uint256',
+  deadline: 'uint256',
+})
+export type UrlChange = ValueOf<typeof urlChangeStruct>

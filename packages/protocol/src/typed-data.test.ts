@@ -30,6 +30,8 @@ const structs: Readonly<Record<string, Struct>> = {
   'exit-cancel': messages.exitCancelStruct,
   'fast-exit': messages.fastExitStruct,
   'stake-decrease': messages.stakeDecreaseStruct,
+  'settle-wish': messages.settleWishStruct,
+  'url-change': messages.urlChangeStruct,
   'beneficiary-change': messages.beneficiaryChangeStruct,
 }
 
@@ -105,6 +107,7 @@ describe('C6, W7: a value out of range is refused before it is hashed', () => {
     who: 'address',
     word: 'bytes32',
     yes: 'bool',
+    name: 'string',
   })
   const good = {
     whole: maxUint256,
@@ -113,6 +116,7 @@ describe('C6, W7: a value out of range is refused before it is hashed', () => {
     who: `0x${'ff'.repeat(20)}`,
     word: `0x${'ff'.repeat(32)}`,
     yes: true,
+    name: 'ü',
   } as const
   const hash = (changes: object) => toHex(hashStruct(crypto, every, { ...good, ...changes } as ValueOf<typeof every>))
 
@@ -143,6 +147,9 @@ describe('C6, W7: a value out of range is refused before it is hashed', () => {
     ['yes', 1],
     ['yes', 'true'],
     ['yes', undefined],
+    ['name', 1],
+    ['name', undefined],
+    ['name', '\ud800'],
   ]
   test.each(bad)('%s = %s', (field, value) => expect(() => hash({ [field]: value })).toThrow(RangeError))
 

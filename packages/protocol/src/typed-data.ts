@@ -1,8 +1,9 @@
 /**
- * EIP-712 hashes of fixed-size structs.
+ * EIP-712 hashes of structs.
  *
  * A struct is declared once; its type string, its hash and the TypeScript type of its value follow from the declaration,
- * so that they can't drift apart. Every field is one 32-byte word; values out of range are refused, never truncated.
+ * so that they can't drift apart. Every field is one 32-byte word, a string as the
+ * hash of its UTF-8 bytes; values out of range are refused, never truncated.
  *
  * Source: EIP-712, https://eips.ethereum.org/EIPS/eip-712.
  *
@@ -19,6 +20,7 @@ interface AtomValues {
   address: Address
   bytes32: Bytes32
   bool: boolean
+  string: string
 }
 type Atom = keyof AtomValues
 type Fields = Readonly<Record<string, Atom | Struct>>
@@ -65,7 +67,7 @@ function nestedStructs(type: Struct): Struct[] {
 export function hashStruct<S extends Struct>(crypto: Crypto, type: S, value: ValueOf<S>): Uint8Array {
   const words = Object.entries(type.fields).map(([name, of]) => {
     const field = (value as Record<string, unknown>)[name]
-    return typeof of === 'string' ? word(of, field, name) : hashStruct(crypto, of, field as ValueOf<Struct>)
+    return typeof of === 'string' ? word(crypto, of, field, name) : hashStruct(crypto, of, field as ValueOf<Struct>)
   })
   return crypto.keccak256(concatBytes(typeHash(crypto, type), ...words))
 }
@@ -98,7 +100,7 @@ function domainSeparator(crypto: Crypto, domain: Domain): Uint8Array {
           keccak('Mysterium Payments'),
           keccak('1'),
           uintToBytes(domain.chainId),
-          word('address', domain.verifyingContract, 'verifyingContract'),
+          word(crypto, 'address', domain.verifyingContract, 'verifyingContract'),
         ),
   )
 }
@@ -114,7 +116,7 @@ function typeHash(crypto: Crypto, type: Struct): Uint8Array {
   return hash
 }
 
-function word(atom: Atom, value: unknown, name: string): Uint8Array {
+function word(crypto: Crypto, atom: Atom, value: unknown, name: string): Uint8Array {
   switch (atom) {
     case 'uint256':
     case 'uint64':
@@ -132,6 +134,10 @@ function word(atom: Atom, value: unknown, name: string): Uint8Array {
     case 'bytes32':
       if (!isBytes32(value)) break
       return fromHex(value)
+    case 'string':
+      // A lone surrogate has no UTF-8: two strings would have one hash.
+      if (typeof value !== 'string' || !value.isWellFormed()) break
+      return crypto.keccak256(text.encode(value))
   }
   throw new RangeError(`${name} is no ${atom}`)
 }

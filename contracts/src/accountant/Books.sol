@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IBooks} from "../interfaces/accountant/IBooks.sol";
+
+/// @title The accountant's book-keeping: who has what, and each step that changes it.
+/// @dev Without external calls and without assembly: `contracts/proofs` proves its sums with SMTChecker. Whoever calls
+/// a step moves the tokens that the step books; `balance` is what the contract holds before they move.
+///
+/// Fields that are read together share a slot: an ordinary settlement reads three and writes one. What a guarantee
+/// lacks is stored, not the guarantee itself, since it is zero as long as all is well.
+abstract contract Books is IBooks {
+    /// @param lack of the guarantee: `stake − guarantee`.
+    struct Account {
+        uint112 settled;
+        uint96 lack;
+        uint40 shortSince;
+        uint8 wishes;
+    }
+
+    struct Deposit {
+        uint96 stake;
+        uint96 drawn;
+    }
+
+    /// @param apart operator's stake + reserve + Σ stake + Σ guarantee.
+    /// @param missing Σ lack.
+    struct Sums {
+        uint128 apart;
+        uint128 missing;
+    }
+
+    struct State {
+        address operator;
+        uint40 punishedSince;
+        uint32 shortProviders;
+        uint16 rotations;
+        bool closed;
+    }
+
+    struct Backing {
+        uint128 operatorStake;
+        uint128 reserve;
+    }
+
+    /// @param movedHours for how many hours of this punishment the operator's stake was moved.
+    struct Stakes {
+        uint128 total;
+        uint40 movedHours;
+    }
+
+    uint256 private constant freeHours = 6;
+    /// @dev Per hour, of all stakes: 0.04 %, so that a whole stake is used up after about a hundred days.
+    uint256 private constant hourlyNumerator = 4;
+    uint256 private constant hourlyDenominator = 10_000;
+    /// @dev How long somebody has to be short before others' money helps: time to top up, or to wake up.
+    uint256 private constant patience = 3 days;
+
+    uint8 internal constant anyoneMaySettle = 1;
+    uint8 internal constant scheduledPayouts = 2;
+
+    State internal _state;
+    Sums internal _sums;
+    Backing internal _backing;
+    Stakes internal _stakes;
+    mapping(address identity => Account) internal _accounts;
+    mapping(address identity => Deposit) internal _deposits;
+
+    // What is there
+
+    function providerOf(address identity) external view returns (Provider memory) {
+        Account memory account = _accounts[identity];
+        Deposit memory deposit = _deposits[identity];
+        return Provider({
+            stake: deposit.stake,
+            guarantee: deposit.stake - account.lack,
+            settled: account.settled,
+            shortSince: account.shortSince,
+            drawn: deposit.drawn,
+            anyoneMaySettle: account.wishes & anyoneMaySettle != 0,
+            scheduledPayouts: account.wishes & scheduledPayouts != 0
+        });
+    }
+
+    function operator() external view returns (address) {
+        return _state.operator;
+    }
+
+    function operatorStake() external view returns (uint256) {
+        return _backing.operatorStake;
+    }
+
+    function reserve() external view returns (uint256) {
+        return _backing.reserve;
+    }
+
+    function totalStake() external view returns (uint256) {
+        return _stakes.total;
+    }
+
+    function totalGuarantee() external view returns (uint256) {
+        return _stakes.total - _sums.missing;
+    }
+
+    function punishedSince() external view returns (uint256) {
+        return _state.punishedSince;
+    }
+
+    function shortProviders() external view returns (uint256) {
+        return _state.shortProviders;
+    }
+
+    function rotations() external view returns (uint256) {
+        return _state.rotations;
+    }
+
+    function isClosed() external view returns (bool) {
+        return _state.closed;
+    }
+
+    function _guaranteeOf(address identity) internal view returns (uint256) {
+        return _deposits[identity].stake - _accounts[identity].lack;
+    }
+
+    /// @dev With a plain token the balance is never below what is apart; with another it must not lock what is left.
+    function _free(uint256 balance) internal view returns (uint256) {
+        uint256 apart = _sums.apart;
+        return balance > apart ? balance - apart : 0;
+    }
+
+    /// @dev What may leave without touching any guarantee or what one lacks.
+    function _spare(uint256 balance) internal view returns (uint256) {
+        uint256 free = _free(balance);
+        uint256 missing = _sums.missing;
+        return free > missing ? free - missing : 0;
+    }
+
+    // The operator
+
+    function _bookInitialization(address firstOperator, uint256 stake) internal {
+        if (_state.operator != address(0)) revert AlreadyInitialized();
+        if (firstOperator == address(0)) revert OperatorZero();
+        _state.operator = firstOperator;
+        _bookOperatorStake(stake);
+    }
+
+    function _bookOperatorStake(uint256 amount) internal {
+        _backing.operatorStake = _to128(_backing.operatorStake + amount);
+        _sums.apart = _to128(_sums.apart + amount);
+    }
+
+    /// @dev Afterwards what backed the guarantees is free; guarantees and stakes stay.
+    function _bookRelease() internal {
+        uint128 released = _backing.operatorStake + _backing.reserve;
+        _backing = Backing(0, 0);
+        _sums.apart -= released;
+    }
+
+    // Settlements
+
+    /// @dev Free funds pay, then the guarantee, then, after three days of shortage, what backs it. Whether free funds or
+    /// the guarantee pay first comes to the same, since what is free refills the guarantee; so the ordinary settlement
+    /// leaves the guarantee alone.
+    /// @return owed by the promise.
+    /// @return paid what there was, at most what is owed.
+    function _bookPayment(address identity, uint256 amount, uint256 balance)
+        internal
+        returns (uint256 owed, uint256 paid)
+    {
+        Account memory account = _accounts[identity];
+        owed = _owed(account.settled, amount);
+        uint256 free = _free(balance);
+        paid = _min(owed, free);
+        if (paid < owed || account.lack != 0) paid += _bookGuarantee(identity, account, owed - paid, free - paid);
+        if (paid == 0) revert NothingToPay();
+
+        account.settled = _to112(account.settled + paid);
+        _noteShortage(identity, account, owed, paid);
+        _accounts[identity] = account;
+    }
+
+    /// @dev Pays from the guarantee what free funds did not, or refills it with what they left.
+    /// @param account changed here, written by the caller.
+    function _bookGuarantee(address identity, Account memory account, uint256 rest, uint256 free)
+        private
+        returns (uint256 paid)
+    {
+        Deposit memory deposit = _deposits[identity];
+        uint256 lack = account.lack;
+        if (rest == 0) {
+            _setLack(identity, account, deposit, lack - _min(lack, free), true);
+            return 0;
+        }
+        paid = _min(rest, deposit.stake - lack);
+        uint256 drawn;
+        if (paid < rest && account.shortSince != 0 && block.timestamp >= account.shortSince + patience) {
+            uint256 drawable = lack > deposit.drawn ? lack - deposit.drawn : 0;
+            drawn = _bookDraw(identity, _min(rest - paid, drawable));
+            deposit.drawn = _to96(deposit.drawn + drawn);
+        }
+        _setLack(identity, account, deposit, lack + paid, false);
+        paid += drawn;
+    }
+
+    /// @return drawn from the reserve first, then from the operator's stake.
+    function _bookDraw(address identity, uint256 wanted) private returns (uint256 drawn) {
+        Backing memory backing = _backing;
+        uint256 fromReserve = _min(wanted, backing.reserve);
+        uint256 fromOperator = _min(wanted - fromReserve, backing.operatorStake);
+        drawn = fromReserve + fromOperator;
+        if (drawn == 0) return 0;
+        _backing = Backing(_to128(backing.operatorStake - fromOperator), _to128(backing.reserve - fromReserve));
+        _sums.apart = _to128(_sums.apart - drawn);
+        emit BackingDrawn(identity, fromReserve, fromOperator);
+    }
+
+    /// @dev The whole payment must come from free funds, and the new stake's guarantee besides.
+    function _bookPaymentIntoStake(address identity, uint256 amount, uint256 fee, uint256 balance)
+        internal
+        returns (uint256 owed)
+    {
+        owed = _owed(_accounts[identity].settled, amount);
+        if (owed <= fee) revert FeeNotCovered(owed, fee);
+        _bookStake(identity, owed - fee, _free(balance), owed);
+        _accounts[identity].settled = _to112(amount);
+    }
+
+    /// @dev From the guarantee only, and it leaves nobody short: a promise of a key that was replaced.
+    /// @param limit what may be paid on such promises.
+    function _bookOldPayment(address identity, uint256 amount, uint256 limit)
+        internal
+        returns (uint256 owed, uint256 paid)
+    {
+        Account memory account = _accounts[identity];
+        Deposit memory deposit = _deposits[identity];
+        owed = _owed(account.settled, amount);
+        paid = _min(_min(owed, limit), deposit.stake - account.lack);
+        if (paid == 0) revert NothingToPay();
+        account.settled = _to112(account.settled + paid);
+        _setLack(identity, account, deposit, account.lack + paid, false);
+        _accounts[identity] = account;
+    }
+
+    /// @dev Only what nobody's guarantee needs.
+    function _bookPayout(address identity, uint256 upTo, uint256 balance) internal returns (uint256 paid) {
+        if (_state.punishedSince != 0) revert InPunishment(_state.punishedSince);
+        paid = _owed(_accounts[identity].settled, upTo);
+        uint256 spare = _spare(balance);
+        if (paid > spare) revert Underpaid(paid, spare);
+        _accounts[identity].settled = _to112(upTo);
+    }
+
+    /// @dev Records a shortage that a settlement could not, because it would move nothing.
+    function _bookShortage(address identity, uint256 amount, uint256 balance) internal returns (uint256 owed) {
+        Account memory account = _accounts[identity];
+        owed = _owed(account.settled, amount);
+        uint256 available = _free(balance) + _deposits[identity].stake - account.lack;
+        if (available >= owed || account.shortSince != 0) revert NotShort(owed, available);
+        _noteShortage(identity, account, owed, 0);
+        _accounts[identity] = account;
+    }
+
+    /// @dev Keeps when a provider was first paid less than it should, until it is paid in full.
+    function _noteShortage(address identity, Account memory account, uint256 owed, uint256 paid) private {
+        if (paid < owed) {
+            if (account.shortSince == 0) {
+                account.shortSince = uint40(block.timestamp);
+                ++_state.shortProviders;
+            }
+            emit SettlementShort(identity, owed, paid);
+        } else if (account.shortSince != 0) {
+            account.shortSince = 0;
+            --_state.shortProviders;
+        }
+    }
+
+    // Stakes and guarantees
+
+    /// @dev Raises a stake only if free funds cover its guarantee, what is paid besides, and what all the others lack.
+    function _bookStake(address identity, uint256 amount, uint256 free, uint256 paid) internal {
+        if (_state.punishedSince != 0) revert InPunishment(_state.punishedSince);
+        if (_state.closed) revert AccountantClosed();
+        uint256 needed = _sums.missing + amount + paid;
+        if (needed > free) revert GuaranteeUncovered(free, needed);
+
+        Account memory account = _accounts[identity];
+        Deposit memory deposit = _deposits[identity];
+        _beforeGuaranteeChanges(identity, deposit.stake - account.lack);
+        deposit.drawn = _to96(_less(deposit.drawn, account.lack));
+        deposit.stake = _to96(deposit.stake + amount);
+        _sums = Sums(_to128(_sums.apart + 2 * amount + account.lack), _to128(_sums.missing - account.lack));
+        _stakes.total = _to128(_stakes.total + amount);
+        _accounts[identity].lack = 0;
+        _deposits[identity] = deposit;
+        emit StakeIncreased(identity, amount, deposit.stake);
+        emit GuaranteeChanged(identity, deposit.stake);
+    }
+
+    /// @dev The guarantee shrinks with the stake where it is above it.
+    function _bookDecrease(address identity, uint256 amount) internal returns (uint256 stake) {
+        Account memory account = _accounts[identity];
+        Deposit memory deposit = _deposits[identity];
+        if (amount > deposit.stake) revert StakeTooLow(deposit.stake, amount);
+        stake = deposit.stake - amount;
+        uint256 guarantee = deposit.stake - account.lack;
+        uint256 left = _min(guarantee, stake);
+        _beforeGuaranteeChanges(identity, guarantee);
+
+        uint256 lack = stake - left;
+        _sums = Sums(_to128(_sums.apart - amount - (guarantee - left)), _to128(_sums.missing - account.lack + lack));
+        _stakes.total = _to128(_stakes.total - amount);
+        _accounts[identity].lack = _to96(lack);
+        _deposits[identity] = Deposit(_to96(stake), _to96(_min(deposit.drawn, stake)));
+        if (left != guarantee) emit GuaranteeChanged(identity, left);
+    }
+
+    /// @dev From free funds, then from the reserve.
+    function _bookRefill(address identity, uint256 balance) internal {
+        Account memory account = _accounts[identity];
+        Deposit memory deposit = _deposits[identity];
+        uint256 fromFree = _min(account.lack, _free(balance));
+        uint256 fromReserve = _min(account.lack - fromFree, _backing.reserve);
+        if (fromFree + fromReserve == 0) revert NothingToRebalance();
+
+        if (fromReserve != 0) {
+            _backing.reserve = _to128(_backing.reserve - fromReserve);
+            _sums.apart = _to128(_sums.apart - fromReserve);
+            _setLack(identity, account, deposit, account.lack - fromReserve, false);
+        }
+        if (fromFree != 0) _setLack(identity, account, deposit, account.lack - fromFree, true);
+        _accounts[identity].lack = account.lack;
+    }
+
+    /// @dev Writes deposit and sums; the account is its caller's to write.
+    /// @param fromFree whether free funds refill the guarantee: only they make good what was drawn.
+    function _setLack(address identity, Account memory account, Deposit memory deposit, uint256 lack, bool fromFree)
+        private
+    {
+        uint256 before = account.lack;
+        if (lack != before) {
+            _beforeGuaranteeChanges(identity, deposit.stake - before);
+            if (fromFree) deposit.drawn = _to96(_less(deposit.drawn, before - lack));
+            _sums = Sums(_to128(_sums.apart + before - lack), _to128(_sums.missing + lack - before));
+            account.lack = _to96(lack);
+            emit GuaranteeChanged(identity, deposit.stake - lack);
+        }
+        _deposits[identity] = deposit;
+    }
+
+    /// @dev Called with the guarantee as it was, before it is another.
+    function _beforeGuaranteeChanges(address identity, uint256 guarantee) internal virtual;
+
+    // Withdrawals
+
+    function _bookWithdrawal(uint256 amount, uint256 balance) internal view returns (uint256 paid) {
+        if (_state.punishedSince != 0) revert InPunishment(_state.punishedSince);
+        paid = _min(amount, _spare(balance));
+        if (paid == 0) revert NothingToWithdraw();
+    }
+
+    // Punishment
+
+    /// @dev Moves what is due from the operator's stake into the reserve. To be called before anything else in a call
+    /// that may change stakes, draw on the backing, or end the punishment.
+    function _punish() internal {
+        uint256 since = _state.punishedSince;
+        if (since == 0) return;
+        uint256 passed = (block.timestamp - since) / 1 hours;
+        if (passed <= freeHours + _stakes.movedHours) return;
+        uint256 due = passed - freeHours - _stakes.movedHours;
+        uint256 amount = _min(_backing.operatorStake, due * _stakes.total * hourlyNumerator / hourlyDenominator);
+        _stakes.movedHours = uint40(_stakes.movedHours + due);
+        if (amount == 0) return;
+        _backing = Backing(_to128(_backing.operatorStake - amount), _to128(_backing.reserve + amount));
+        emit OperatorPunished(amount, due);
+    }
+
+    /// @dev Starts a punishment. Only settlements call it, so nothing else can be used as a weapon.
+    function _startPunishmentIfDue(uint256 free) internal {
+        uint256 missing = _sums.missing;
+        if (_state.punishedSince != 0 || (_state.shortProviders == 0 && missing <= free)) return;
+        _state.punishedSince = uint40(block.timestamp);
+        _stakes.movedHours = 0;
+        emit PunishmentStarted(missing, free);
+    }
+
+    /// @dev Ends it when guarantees are covered again and nobody is left short.
+    function _endPunishmentIfOver(uint256 free) internal {
+        if (_state.punishedSince == 0 || _state.shortProviders != 0 || _sums.missing > free) return;
+        _state.punishedSince = 0;
+        emit PunishmentEnded();
+    }
+
+    // Numbers
+
+    function _owed(uint256 settled, uint256 amount) private pure returns (uint256) {
+        if (amount <= settled) revert PromiseNotIncreasing(settled, amount);
+        return amount - settled;
+    }
+
+    function _min(uint256 a, uint256 b) internal pure returns (uint256) {
+        return a < b ? a : b;
+    }
+
+    function _less(uint256 a, uint256 b) private pure returns (uint256) {
+        return a > b ? a - b : 0;
+    }
+
+    function _to96(uint256 amount) internal pure returns (uint96) {
+        if (amount > type(uint96).max) revert AmountTooLarge(amount);
+        return uint96(amount);
+    }
+
+    function _to112(uint256 amount) private pure returns (uint112) {
+        if (amount > type(uint112).max) revert AmountTooLarge(amount);
+        return uint112(amount);
+    }
+
+    function _to128(uint256 amount) private pure returns (uint128) {
+        if (amount > type(uint128).max) revert AmountTooLarge(amount);
+        return uint128(amount);
+    }
+}

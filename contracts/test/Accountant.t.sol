@@ -94,11 +94,11 @@ contract ProviderSettlingTest is World {
     }
 
     function test_anybody_may_settle_where_the_provider_wished_it() public {
-        ISettlements.SettleWish memory wish = ISettlements.SettleWish(bob, true, false, 1, later);
-        bytes memory signature = signWish(aliceKey, address(accountant), wish);
+        ISettlements.SettleWish memory wished = ISettlements.SettleWish(bob, true, false, 1, later);
+        bytes memory signature = signWish(aliceKey, address(accountant), wished);
         vm.expectRevert(err(ISigned.WrongSigner.selector, bob, alice));
-        accountant.changeSettleWish(wish, signature);
-        accountant.changeSettleWish(wish, signWish(bobKey, address(accountant), wish));
+        accountant.changeSettleWish(wished, signature);
+        accountant.changeSettleWish(wished, signWish(bobKey, address(accountant), wished));
         bytes memory promised = promiseOf(3 ether);
         vm.prank(mallory);
         accountant.settle(bob, 3 ether, preimage, promised);
@@ -106,9 +106,9 @@ contract ProviderSettlingTest is World {
 
         ISettlements.SettleWish memory end = ISettlements.SettleWish(bob, false, false, 2, later);
         accountant.changeSettleWish(end, signWish(bobKey, address(accountant), end));
-        signature = signWish(bobKey, address(accountant), wish);
+        signature = signWish(bobKey, address(accountant), wished);
         vm.expectRevert(err(ISigned.NonceUsed.selector, bob, 1));
-        accountant.changeSettleWish(wish, signature);
+        accountant.changeSettleWish(wished, signature);
         promised = promiseOf(4 ether);
         vm.prank(mallory);
         vm.expectRevert(err(ISettlements.MayNotSettle.selector, bob, mallory));
@@ -281,21 +281,10 @@ contract OrderTest is World {
 
 /// @notice Batches: K78, K89.
 contract BatchTest is World {
-    uint256 private constant daveKey = 0xda5e;
-    address private immutable dave = vm.addr(daveKey);
-
     function setUp() public override {
         super.setUp();
         fund(address(accountant), 10 ether);
         openAlice(10 ether);
-    }
-
-    function settlement(address provider, uint256 amount) private view returns (ISettlements.Settlement memory) {
-        return ISettlements.Settlement(provider, amount, preimage, promiseTo(provider, amount));
-    }
-
-    function claim(uint256 amount) private view returns (ICollection.Claim memory) {
-        return ICollection.Claim(address(channel), amount, preimage, agreement, payment(amount));
     }
 
     function test_only_the_contract_itself_calls_an_item() public {
@@ -338,13 +327,13 @@ contract BatchTest is World {
 
     function test_collects_and_skips_what_fails() public {
         ICollection.Claim[] memory claims = new ICollection.Claim[](5);
-        claims[0] = claim(2 ether);
-        claims[1] = claim(1 ether);
-        claims[2] = claim(3 ether);
+        claims[0] = claimOf(2 ether);
+        claims[1] = claimOf(1 ether);
+        claims[2] = claimOf(3 ether);
         claims[2].signature[0] ^= 0x01;
-        claims[3] = claim(3 ether);
+        claims[3] = claimOf(3 ether);
         claims[3].channel = registry.channelAddress(bob, address(accountant));
-        claims[4] = claim(4 ether);
+        claims[4] = claimOf(4 ether);
         vm.expectEmit(address(accountant));
         emit ICollection.ClaimSkipped(address(channel), 1 ether, IChannelBooks.PromiseNotIncreasing.selector);
         vm.expectEmit(address(accountant));
@@ -379,7 +368,7 @@ contract BatchTest is World {
 
     function test_refuses_to_try_an_item_with_less_gas_than_the_floor() public {
         ICollection.Claim[] memory claims = new ICollection.Claim[](1);
-        claims[0] = claim(1 ether);
+        claims[0] = claimOf(1 ether);
         bytes memory data = abi.encodeCall(ICollection.collect, (claims));
         (bool done, bytes memory answer) = address(accountant).call{gas: 200_000}(data);
         holds(!done && bytes4(answer) == Attempt.BatchOutOfGas.selector, "refused as a whole");
@@ -392,9 +381,9 @@ contract BatchTest is World {
         // PUSH3 0x010000 PUSH0 REVERT: reverts with 64 KiB.
         vm.etch(flood, hex"620100005ffd");
         ICollection.Claim[] memory claims = new ICollection.Claim[](2);
-        claims[0] = claim(1 ether);
+        claims[0] = claimOf(1 ether);
         claims[0].channel = flood;
-        claims[1] = claim(2 ether);
+        claims[1] = claimOf(2 ether);
         accountant.collect(claims);
         equal(channel.settled(), 2 ether, "settled");
     }

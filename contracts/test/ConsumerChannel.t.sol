@@ -389,6 +389,16 @@ contract ChannelMoneyTest is World {
         equal(accountant.freeFunds(), 10 ether, "all of it is Carol's");
     }
 
+    /// @notice W31: the fee of an exit comes out of its payment, when it is due.
+    function test_an_announced_exit_pays_nobody_yet() public {
+        IConsumerChannel.ExitRequest memory r = IConsumerChannel.ExitRequest(address(0), tom, 1 ether, 1, later);
+        bytes memory signature = signExit(aliceKey, address(channel), r);
+        vm.prank(tom);
+        channel.requestExit(r, signature);
+        equal(balanceOf(tom), 0, "Tom waits as Alice does");
+        equal(balanceOf(address(channel)), 10 ether, "channel");
+    }
+
     function test_recovers_foreign_tokens_for_the_identity_only() public {
         TestMystToken other = new TestMystToken();
         other.faucet(address(channel), 5);

@@ -176,7 +176,9 @@ contract RegistryTest is World {
     }
 
     function test_burns_the_fee_where_nobody_is_to_have_it() public {
-        registry = newRegistry(IRegistry.Terms(address(0), registrationFee, 0, exitDelay, rateNotice, rotationNotice, closingDelay));
+        registry = newRegistry(
+            IRegistry.Terms(address(0), registrationFee, 0, exitDelay, rateNotice, rotationNotice, closingDelay)
+        );
         accountant = IAccountant(newAccountant(carolsOwner, carol));
         fund(registry.channelAddress(alice, address(accountant)), 1 ether);
         register(tom, registration());
@@ -354,7 +356,11 @@ contract RegistryTest is World {
         accountant.initialize(mallory, mallory, 0, 0);
     }
 
-    function urlChange(address whose, string memory url, uint256 nonce) private pure returns (IRegistry.UrlChange memory) {
+    function urlChange(address whose, string memory url, uint256 nonce)
+        private
+        pure
+        returns (IRegistry.UrlChange memory)
+    {
         return IRegistry.UrlChange(whose, url, nonce, later);
     }
 
@@ -380,9 +386,7 @@ contract RegistryTest is World {
         );
         IRegistry.UrlChange memory late = urlChange(address(accountant), "http://late.example", 2);
         late.deadline = block.timestamp - 1;
-        changeUrl(
-            carolKey, late, err(ISigned.DeadlinePassed.selector, block.timestamp - 1, block.timestamp)
-        );
+        changeUrl(carolKey, late, err(ISigned.DeadlinePassed.selector, block.timestamp - 1, block.timestamp));
     }
 
     function test_a_provider_needs_no_registration_to_be_its_own_beneficiary() public view {

@@ -81,6 +81,18 @@ contract SignaturesTest is World {
         channel.settle(1 ether, preimage, agreement, abi.encodePacked(r, highS, v == 27 ? uint8(28) : uint8(27)));
     }
 
+    function test_contracts_refuse_every_odd_v() public {
+        openAlice(5 ether);
+        bytes memory signature = payment(1 ether);
+        bool high = signature[64] == bytes1(uint8(28));
+        uint8[3] memory odd = [high ? 1 : 0, high ? 27 : 28, high ? 36 : 35];
+        for (uint256 i = 0; i < 3; ++i) {
+            signature[64] = bytes1(odd[i]);
+            vm.expectRevert();
+            channel.settle(1 ether, preimage, agreement, signature);
+        }
+    }
+
     function test_every_contract_has_its_own_domain() public {
         openAlice(1 ether);
         equal(channel.domainSeparator(), domainOf(address(channel)), "channel");

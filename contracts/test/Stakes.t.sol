@@ -15,9 +15,6 @@ import {vm} from "./support/Vm.sol";
 
 /// @notice Stakes and guarantees: C8, C9, W31, W34.
 contract StakesTest is World {
-    uint256 private constant daveKey = 0xda5e;
-    address private immutable dave = vm.addr(daveKey);
-
     function setUp() public override {
         super.setUp();
         fund(address(accountant), 10 ether);
@@ -241,22 +238,6 @@ contract TreasuryTest is World {
         fund(address(accountant), 10 ether);
     }
 
-    function announce(uint256 amount) private {
-        vm.prank(carolsOwner);
-        accountant.announceWithdrawal(amount, treasury);
-    }
-
-    function withdraw() private {
-        vm.prank(carolsOwner);
-        accountant.withdraw();
-    }
-
-    function refuseWithdraw(bytes memory reason) private {
-        vm.prank(carolsOwner);
-        vm.expectRevert(reason);
-        accountant.withdraw();
-    }
-
     function test_only_the_owner_withdraws_and_sets_the_rate() public {
         bytes memory reason = err(ITreasury.NotOwner.selector, carol);
         vm.prank(carol);
@@ -281,14 +262,14 @@ contract TreasuryTest is World {
         vm.prank(carolsOwner);
         vm.expectRevert(err(IFunds.BeneficiaryZero.selector));
         accountant.announceWithdrawal(1, address(0));
-        announce(3 ether);
+        announceWithdrawal(3 ether);
         uint256 dueAt = block.timestamp + exitDelay;
         vm.warp(dueAt - 1);
         refuseWithdraw(err(IFunds.TooEarly.selector, dueAt, dueAt - 1));
         // A standing announcement would be none.
         vm.warp(dueAt + exitDelay + 1);
         refuseWithdraw(err(ITreasury.WithdrawalExpired.selector, dueAt, dueAt + exitDelay + 1));
-        announce(3 ether);
+        announceWithdrawal(3 ether);
         settleBob(10 ether);
         vm.warp(block.timestamp + exitDelay);
         refuseWithdraw(err(IBooks.NothingToWithdraw.selector));
@@ -298,7 +279,7 @@ contract TreasuryTest is World {
         vm.prank(carolsOwner);
         vm.expectRevert(err(ITreasury.WithdrawalNotAnnounced.selector));
         accountant.cancelWithdrawal();
-        announce(3 ether);
+        announceWithdrawal(3 ether);
         vm.prank(carolsOwner);
         accountant.cancelWithdrawal();
         vm.warp(block.timestamp + exitDelay);
@@ -306,7 +287,7 @@ contract TreasuryTest is World {
     }
 
     function test_withdraws_what_was_announced_once() public {
-        announce(3 ether);
+        announceWithdrawal(3 ether);
         vm.warp(block.timestamp + exitDelay);
         withdraw();
         equal(balanceOf(treasury), 3 ether, "withdrawn");
@@ -316,7 +297,7 @@ contract TreasuryTest is World {
     /// @notice W23: settlements in between come first, and what is another's is never withdrawn.
     function test_withdraws_at_most_what_is_free_of_stakes_guarantees_and_the_operators_stake() public {
         stakeBob(4 ether);
-        announce(type(uint256).max);
+        announceWithdrawal(type(uint256).max);
         settleBob(2 ether);
         vm.warp(block.timestamp + exitDelay);
         withdraw();
@@ -327,7 +308,7 @@ contract TreasuryTest is World {
     function test_leaves_what_guarantees_lack_although_it_is_free() public {
         stakeBob(10 ether);
         settleBob(5 ether);
-        announce(type(uint256).max);
+        announceWithdrawal(type(uint256).max);
         fund(address(accountant), 8 ether);
         // The money ends the punishment, and nobody has rebalanced yet.
         accountant.collect(new ICollection.Claim[](0));
@@ -340,7 +321,7 @@ contract TreasuryTest is World {
     }
 
     function test_refuses_to_withdraw_while_anybody_is_short() public {
-        announce(5 ether);
+        announceWithdrawal(5 ether);
         settleBob(15 ether);
         vm.warp(block.timestamp + exitDelay);
         fund(address(accountant), 100 ether);

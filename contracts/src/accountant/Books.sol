@@ -23,6 +23,13 @@ abstract contract Books is IBooks {
         uint96 drawn;
     }
 
+    /// @param upTo the highest promise that was not paid in full. Only who is paid so much is no longer short.
+    /// @param rotation of the key that promised it: what a replaced key promised leaves nobody short.
+    struct Shortage {
+        uint112 upTo;
+        uint16 rotation;
+    }
+
     /// @param apart operator's stake + reserve + Σ stake + Σ guarantee.
     /// @param missing Σ lack.
     struct Sums {
@@ -65,6 +72,7 @@ abstract contract Books is IBooks {
     Stakes internal _stakes;
     mapping(address identity => Account) internal _accounts;
     mapping(address identity => Deposit) internal _deposits;
+    mapping(address identity => Shortage) private _shortages;
 
     // What is there
 
@@ -138,8 +146,8 @@ abstract contract Books is IBooks {
     // The operator
 
     function _bookInitialization(address firstOperator, uint256 stake) internal {
-        if (_state.operator != address(0)) revert AlreadyInitialized();
-        if (firstOperator == address(0)) revert OperatorZero();
+        require(_state.operator == address(0), AlreadyInitialized());
+        require(firstOperator != address(0), OperatorZero());
         _state.operator = firstOperator;
         _bookOperatorStake(stake);
     }
@@ -172,7 +180,7 @@ abstract contract Books is IBooks {
         uint256 free = _free(balance);
         paid = _min(owed, free);
         if (paid < owed || account.lack != 0) paid += _bookGuarantee(identity, account, owed - paid, free - paid);
-        if (paid == 0) revert NothingToPay();
+        require(paid != 0, NothingToPay());
 
         account.settled = _to112(account.settled + paid);
         _noteShortage(identity, account, owed, paid);
@@ -220,7 +228,7 @@ abstract contract Books is IBooks {
         returns (uint256 owed)
     {
         owed = _owed(_accounts[identity].settled, amount);
-        if (owed <= fee) revert FeeNotCovered(owed, fee);
+        require(owed > fee, FeeNotCovered(owed, fee));
         _bookStake(identity, owed - fee, _free(balance), owed);
         _accounts[identity].settled = _to112(amount);
     }
@@ -235,7 +243,7 @@ abstract contract Books is IBooks {
         Deposit memory deposit = _deposits[identity];
         owed = _owed(account.settled, amount);
         paid = _min(_min(owed, limit), deposit.stake - account.lack);
-        if (paid == 0) revert NothingToPay();
+        require(paid != 0, NothingToPay());
         account.settled = _to112(account.settled + paid);
         _setLack(identity, account, deposit, account.lack + paid, false);
         _accounts[identity] = account;
@@ -243,10 +251,10 @@ abstract contract Books is IBooks {
 
     /// @dev Only what nobody's guarantee needs.
     function _bookPayout(address identity, uint256 upTo, uint256 balance) internal returns (uint256 paid) {
-        if (_state.punishedSince != 0) revert InPunishment(_state.punishedSince);
+        require(_state.punishedSince == 0, InPunishment(_state.punishedSince));
         paid = _owed(_accounts[identity].settled, upTo);
         uint256 spare = _spare(balance);
-        if (paid > spare) revert Underpaid(paid, spare);
+        require(paid <= spare, Underpaid(paid, spare));
         _accounts[identity].settled = _to112(upTo);
     }
 
@@ -255,33 +263,45 @@ abstract contract Books is IBooks {
         Account memory account = _accounts[identity];
         owed = _owed(account.settled, amount);
         uint256 available = _free(balance) + _deposits[identity].stake - account.lack;
-        if (available >= owed || account.shortSince != 0) revert NotShort(owed, available);
+        require(available < owed && account.shortSince == 0, NotShort(owed, available));
         _noteShortage(identity, account, owed, 0);
         _accounts[identity] = account;
     }
 
     /// @dev Keeps when a provider was first paid less than it should, until it is paid in full.
     function _noteShortage(address identity, Account memory account, uint256 owed, uint256 paid) private {
+        if (paid == owed && account.shortSince == 0) return;
+        Shortage memory short = _shortages[identity];
         if (paid < owed) {
             if (account.shortSince == 0) {
                 account.shortSince = uint40(block.timestamp);
                 ++_state.shortProviders;
             }
+            uint256 upTo = account.settled + (owed - paid);
+            if (upTo > short.upTo || short.rotation != _state.rotations) {
+                _shortages[identity] = Shortage(_saturated(upTo), _state.rotations);
+            }
             emit SettlementShort(identity, owed, paid);
-        } else if (account.shortSince != 0) {
+        } else if (account.settled >= short.upTo || short.rotation != _state.rotations) {
             account.shortSince = 0;
             --_state.shortProviders;
+            delete _shortages[identity];
         }
+    }
+
+    /// @dev More can never be settled.
+    function _saturated(uint256 amount) private pure returns (uint112) {
+        return amount < type(uint112).max ? uint112(amount) : type(uint112).max;
     }
 
     // Stakes and guarantees
 
     /// @dev Raises a stake only if free funds cover its guarantee, what is paid besides, and what all the others lack.
     function _bookStake(address identity, uint256 amount, uint256 free, uint256 paid) internal {
-        if (_state.punishedSince != 0) revert InPunishment(_state.punishedSince);
-        if (_state.closed) revert AccountantClosed();
+        require(_state.punishedSince == 0, InPunishment(_state.punishedSince));
+        require(!_state.closed, AccountantClosed());
         uint256 needed = _sums.missing + amount + paid;
-        if (needed > free) revert GuaranteeUncovered(free, needed);
+        require(needed <= free, GuaranteeUncovered(free, needed));
 
         Account memory account = _accounts[identity];
         Deposit memory deposit = _deposits[identity];
@@ -300,7 +320,7 @@ abstract contract Books is IBooks {
     function _bookDecrease(address identity, uint256 amount) internal returns (uint256 stake) {
         Account memory account = _accounts[identity];
         Deposit memory deposit = _deposits[identity];
-        if (amount > deposit.stake) revert StakeTooLow(deposit.stake, amount);
+        require(amount <= deposit.stake, StakeTooLow(deposit.stake, amount));
         stake = deposit.stake - amount;
         uint256 guarantee = deposit.stake - account.lack;
         uint256 left = _min(guarantee, stake);
@@ -320,7 +340,7 @@ abstract contract Books is IBooks {
         Deposit memory deposit = _deposits[identity];
         uint256 fromFree = _min(account.lack, _free(balance));
         uint256 fromReserve = _min(account.lack - fromFree, _backing.reserve);
-        if (fromFree + fromReserve == 0) revert NothingToRebalance();
+        require(fromFree + fromReserve != 0, NothingToRebalance());
 
         if (fromReserve != 0) {
             _backing.reserve = _to128(_backing.reserve - fromReserve);
@@ -347,15 +367,15 @@ abstract contract Books is IBooks {
         _deposits[identity] = deposit;
     }
 
-    /// @dev Called with the guarantee as it was, before it is another.
+    /// @dev Called with the guarantee as it was, before it is another. It may change nothing in these books.
     function _beforeGuaranteeChanges(address identity, uint256 guarantee) internal virtual;
 
     // Withdrawals
 
     function _bookWithdrawal(uint256 amount, uint256 balance) internal view returns (uint256 paid) {
-        if (_state.punishedSince != 0) revert InPunishment(_state.punishedSince);
+        require(_state.punishedSince == 0, InPunishment(_state.punishedSince));
         paid = _min(amount, _spare(balance));
-        if (paid == 0) revert NothingToWithdraw();
+        require(paid != 0, NothingToWithdraw());
     }
 
     // Punishment
@@ -394,7 +414,7 @@ abstract contract Books is IBooks {
     // Numbers
 
     function _owed(uint256 settled, uint256 amount) private pure returns (uint256) {
-        if (amount <= settled) revert PromiseNotIncreasing(settled, amount);
+        require(amount > settled, PromiseNotIncreasing(settled, amount));
         return amount - settled;
     }
 
@@ -407,17 +427,17 @@ abstract contract Books is IBooks {
     }
 
     function _to96(uint256 amount) internal pure returns (uint96) {
-        if (amount > type(uint96).max) revert AmountTooLarge(amount);
+        require(amount <= type(uint96).max, AmountTooLarge(amount));
         return uint96(amount);
     }
 
     function _to112(uint256 amount) private pure returns (uint112) {
-        if (amount > type(uint112).max) revert AmountTooLarge(amount);
+        require(amount <= type(uint112).max, AmountTooLarge(amount));
         return uint112(amount);
     }
 
     function _to128(uint256 amount) private pure returns (uint128) {
-        if (amount > type(uint128).max) revert AmountTooLarge(amount);
+        require(amount <= type(uint128).max, AmountTooLarge(amount));
         return uint128(amount);
     }
 }

@@ -32,6 +32,7 @@ abstract contract Treasury is ITreasury, Funds {
 
     function increaseOperatorStake(uint256 amount) external onlyClone nonReentrant {
         if (amount == 0) revert AmountZero();
+        _punish();
         _bookOperatorStake(amount);
         emit OperatorStakeIncreased(amount, _backing.operatorStake);
         _receive(amount);

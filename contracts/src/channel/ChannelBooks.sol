@@ -18,26 +18,26 @@ abstract contract ChannelBooks is IChannelBooks {
     /// @return paid what the promise adds, or what there is.
     function _bookSettlement(uint256 amount, uint256 balance) internal returns (uint256 paid) {
         uint256 before = settled;
-        if (amount <= before) revert PromiseNotIncreasing(before, amount);
-        if (balance == 0) revert ChannelEmpty();
+        require(amount > before, PromiseNotIncreasing(before, amount));
+        require(balance != 0, ChannelEmpty());
         uint256 owed = amount - before;
         paid = owed < balance ? owed : balance;
         settled = before + paid;
     }
 
     function _bookHold(uint256 amount) internal {
-        if (amount <= held) revert HoldNotIncreasing(held, amount);
-        if (amount <= settled) revert PromiseNotIncreasing(settled, amount);
+        require(amount > held, HoldNotIncreasing(held, amount));
+        require(amount > settled, PromiseNotIncreasing(settled, amount));
         held = amount;
     }
 
     function _bookExitRequest(Exit memory request) internal {
-        if (_exit.dueAt != 0) revert ExitAlreadyRequested(_exit.dueAt);
+        require(_exit.dueAt == 0, ExitAlreadyRequested(_exit.dueAt));
         _exit = request;
     }
 
     function _bookExitCancel() internal {
-        if (_exit.dueAt == 0) revert ExitNotRequested();
+        require(_exit.dueAt != 0, ExitNotRequested());
         delete _exit;
     }
 
@@ -46,10 +46,10 @@ abstract contract ChannelBooks is IChannelBooks {
     /// @return fee cut to the payment.
     function _bookExit(uint256 balance) internal returns (Exit memory pending, uint256 payment, uint256 fee) {
         pending = _exit;
-        if (pending.dueAt == 0) revert ExitNotRequested();
-        if (block.timestamp < pending.dueAt) revert ExitTooEarly(pending.dueAt, block.timestamp);
+        require(pending.dueAt != 0, ExitNotRequested());
+        require(block.timestamp >= pending.dueAt, ExitTooEarly(pending.dueAt, block.timestamp));
         uint256 liable = held > settled ? held - settled : 0;
-        if (balance <= liable) revert NothingToPay(balance, liable);
+        require(balance > liable, NothingToPay(balance, liable));
         payment = balance - liable;
         fee = pending.fee < payment ? pending.fee : payment;
         delete _exit;

@@ -96,3 +96,52 @@ contract CallingToken is ERC20 {
         (called, refused) = (true, !done);
     }
 }
+
+/// @title Says nothing at all where others say true, as some old tokens do. Supported.
+contract SilentToken {
+    mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) private _allowed;
+
+    function decimals() external pure returns (uint8) {
+        return 18;
+    }
+
+    function mint(address to, uint256 amount) external {
+        balanceOf[to] += amount;
+    }
+
+    function approve(address spender, uint256 amount) external {
+        _allowed[msg.sender][spender] = amount;
+    }
+
+    function transfer(address to, uint256 amount) external {
+        balanceOf[msg.sender] -= amount;
+        balanceOf[to] += amount;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external {
+        _allowed[from][msg.sender] -= amount;
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+    }
+}
+
+/// @title Refuses transfers to those on its list. Unsupported, but one on the list must not stop the others.
+contract ListingToken is ERC20 {
+    mapping(address => bool) private _listed;
+
+    constructor() ERC20("Listing", "LIST") {}
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function list(address who, bool listed) external {
+        _listed[who] = listed;
+    }
+
+    function _update(address from, address to, uint256 amount) internal override {
+        require(!_listed[to], "listed");
+        super._update(from, to, amount);
+    }
+}

@@ -7,7 +7,13 @@ interface Vm {
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function getCode(string calldata artifact) external view returns (bytes memory);
     function prank(address sender) external;
+    function startPrank(address sender) external;
+    function stopPrank() external;
     function warp(uint256 timestamp) external;
+    function getBlockTimestamp() external view returns (uint256);
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool success);
+    function revertToStateAndDelete(uint256 id) external returns (bool success);
     function chainId(uint256 id) external;
     function deal(address account, uint256 native) external;
     function etch(address account, bytes calldata code) external;

@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ICollection} from "../../src/interfaces/accountant/ICollection.sol";
 import {ISettlements} from "../../src/interfaces/accountant/ISettlements.sol";
+import {IStakes} from "../../src/interfaces/accountant/IStakes.sol";
 import {IAccountant} from "../../src/interfaces/IAccountant.sol";
 import {IConsumerChannel} from "../../src/interfaces/IConsumerChannel.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
 import {ISigned} from "../../src/interfaces/ISigned.sol";
-import {Registry} from "../../src/Registry.sol";
 import {TestMystToken} from "../../src/TestMystToken.sol";
 import {Assert} from "./Assert.sol";
 import {Signing} from "./Signing.sol";
 import {vm} from "./Vm.sol";
 
-/// @title A small network: Alice consumes, Bob provides, Carol runs the accountant, Tom sends transactions for a fee,
-/// Mallory copies them.
+/// @title A small network: Alice consumes, Bob and Dave provide, Carol runs the accountant, Tom sends transactions for a
+/// fee, Mallory copies them.
 abstract contract World is Assert, Signing {
     uint256 internal constant aliceKey = 0xa11ce;
     uint256 internal constant bobKey = 0xb0b;
+    uint256 internal constant daveKey = 0xda5e;
     uint256 internal constant carolKey = 0xca401;
+    /// @dev The operator that Carol announces next.
+    uint256 internal constant newKey = 0xca402;
     address internal immutable alice = vm.addr(aliceKey);
     address internal immutable bob = vm.addr(bobKey);
+    address internal immutable dave = vm.addr(daveKey);
     /// @dev Carol's hot key; her cold one is `carolsOwner`.
     address internal immutable carol = vm.addr(carolKey);
     address internal constant carolsOwner = address(0xc01d);
@@ -38,10 +43,11 @@ abstract contract World is Assert, Signing {
     bytes32 internal constant preimage2 = bytes32(uint256(0x5ec4e72));
 
     TestMystToken internal token;
-    Registry internal registry;
+    IRegistry internal registry;
     IAccountant internal accountant;
     IConsumerChannel internal channel;
     bytes32 internal agreement;
+    uint256 private lastNonce = 1 << 64;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
@@ -52,14 +58,14 @@ abstract contract World is Assert, Signing {
         agreement = hashAgreement(bytes32(uint256(1)), bob, 1 ether);
     }
 
-    function newRegistry() internal returns (Registry) {
+    function newRegistry() internal returns (IRegistry) {
         return newRegistry(
             IRegistry.Terms(treasury, registrationFee, 10 ether, exitDelay, rateNotice, rotationNotice, closingDelay)
         );
     }
 
     /// @dev From the artifact that is published; the tests' own compilation is not optimized.
-    function newRegistry(IRegistry.Terms memory terms) internal returns (Registry deployed) {
+    function newRegistry(IRegistry.Terms memory terms) internal returns (IRegistry deployed) {
         bytes memory code =
             bytes.concat(vm.getCode("contracts/out/Registry.sol/Registry.json"), abi.encode(token, terms));
         assembly ("memory-safe") {
@@ -106,7 +112,17 @@ abstract contract World is Assert, Signing {
         channel.settle(amount, preimage, agreement, payment(amount));
     }
 
-    // Carol's promises to Bob
+    function claimOf(uint256 amount) internal view returns (ICollection.Claim memory) {
+        return ICollection.Claim(address(channel), amount, preimage, agreement, payment(amount));
+    }
+
+    function collectFromAlice(uint256 amount) internal {
+        ICollection.Claim[] memory claims = new ICollection.Claim[](1);
+        claims[0] = claimOf(amount);
+        accountant.collect(claims);
+    }
+
+    // Carol's promises
 
     function promiseOf(uint256 amount) internal view returns (bytes memory) {
         return promiseTo(bob, amount);
@@ -116,10 +132,122 @@ abstract contract World is Assert, Signing {
         return signAccountantPromise(carolKey, address(accountant), provider, amount, lockOf(preimage));
     }
 
+    function promiseBy(uint256 key, address provider, uint256 amount) internal view returns (bytes memory) {
+        return signAccountantPromise(key, address(accountant), provider, amount, lockOf(preimage));
+    }
+
     function settleBob(uint256 amount) internal {
-        bytes memory signature = promiseOf(amount);
-        vm.prank(bob);
-        accountant.settle(bob, amount, preimage, signature);
+        settleFor(bob, carolKey, amount);
+    }
+
+    /// @param key that signed the promise.
+    function settleFor(address provider, uint256 key, uint256 amount) internal {
+        bytes memory signature = promiseBy(key, provider, amount);
+        vm.prank(provider);
+        accountant.settle(provider, amount, preimage, signature);
+    }
+
+    function refuseSettling(address provider, uint256 key, uint256 amount, bytes memory reason) internal {
+        bytes memory signature = promiseBy(key, provider, amount);
+        vm.prank(provider);
+        vm.expectRevert(reason);
+        accountant.settle(provider, amount, preimage, signature);
+    }
+
+    function settlement(address provider, uint256 amount) internal view returns (ISettlements.Settlement memory) {
+        return ISettlements.Settlement(provider, amount, preimage, promiseTo(provider, amount));
+    }
+
+    function reportShortage(address provider, uint256 amount) internal {
+        accountant.reportShortage(provider, amount, preimage, promiseTo(provider, amount));
+    }
+
+    // What is signed with a nonce nobody else uses
+
+    function anyNonce() internal returns (uint256) {
+        return ++lastNonce;
+    }
+
+    function wish(uint256 key, bool anyone, bool payouts) internal {
+        ISettlements.SettleWish memory w = ISettlements.SettleWish(vm.addr(key), anyone, payouts, anyNonce(), later);
+        accountant.changeSettleWish(w, signWish(key, address(accountant), w));
+    }
+
+    function announceDecrease(uint256 key, uint256 amount) internal {
+        IStakes.StakeDecrease memory d = IStakes.StakeDecrease(vm.addr(key), amount, address(0), 0, anyNonce(), later);
+        accountant.decreaseStake(d, signDecrease(key, address(accountant), d));
+    }
+
+    /// @dev Four days pass.
+    function takeStakeBack(uint256 key, uint256 amount) internal {
+        announceDecrease(key, amount);
+        pass(exitDelay);
+        accountant.finalizeStakeDecrease(vm.addr(key));
+    }
+
+    function requestExitOfAlice() internal {
+        IConsumerChannel.ExitRequest memory r =
+            IConsumerChannel.ExitRequest(address(0), address(0), 0, anyNonce(), later);
+        channel.requestExit(r, signExit(aliceKey, address(channel), r));
+    }
+
+    function register(uint256 key, address beneficiary) internal {
+        address identity = vm.addr(key);
+        fund(registry.channelAddress(identity, address(accountant)), registrationFee);
+        IRegistry.Registration memory r =
+            IRegistry.Registration(identity, address(accountant), beneficiary, address(0), 0, anyNonce(), later);
+        registry.registerIdentity(r, signRegistration(key, address(registry), r));
+    }
+
+    // Carol
+
+    function announceRotation(uint256 key) internal {
+        vm.prank(carolsOwner);
+        accountant.announceRotation(vm.addr(key));
+    }
+
+    /// @dev The notice passes.
+    function rotateTo(uint256 key) internal {
+        announceRotation(key);
+        pass(rotationNotice);
+        accountant.rotate();
+    }
+
+    function payout(address provider, uint256 upTo) internal {
+        (address[] memory providers, uint256[] memory totals) = (new address[](1), new uint256[](1));
+        (providers[0], totals[0]) = (provider, upTo);
+        address operator = accountant.operator();
+        vm.prank(operator);
+        accountant.payout(providers, totals);
+    }
+
+    function announceWithdrawal(uint256 amount) internal {
+        vm.prank(carolsOwner);
+        accountant.announceWithdrawal(amount, treasury);
+    }
+
+    function withdraw() internal {
+        vm.prank(carolsOwner);
+        accountant.withdraw();
+    }
+
+    function refuseWithdraw(bytes memory reason) internal {
+        vm.prank(carolsOwner);
+        vm.expectRevert(reason);
+        accountant.withdraw();
+    }
+
+    function close() internal {
+        vm.prank(carolsOwner);
+        accountant.close();
+    }
+
+    function guaranteeOf(address provider) internal view returns (uint256) {
+        return accountant.providerOf(provider).guarantee;
+    }
+
+    function pass(uint256 time) internal {
+        vm.warp(vm.getBlockTimestamp() + time);
     }
 
     function stakeBob(uint256 amount) internal {

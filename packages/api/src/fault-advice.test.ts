@@ -4,7 +4,9 @@ import { Fault } from '@myst/protocol'
 import { expect, test } from 'vitest'
 import { exitCodeOf, explain, faultAdvice } from './fault-advice.ts'
 
-const sources = join(import.meta.dirname, '../../node/src')
+const packages = join(import.meta.dirname, '../..')
+/** What ends in front of a person: the node with its programs, and the deployment that one of them carries out. */
+const sources = ['node/src/**/*.ts', 'chain/src/deployment/*.ts']
 
 /** Faults that reach another node or the log, and no person. */
 const betweenNodes = new Set([
@@ -15,10 +17,12 @@ const betweenNodes = new Set([
   'session-unknown',
 ])
 
-test('every fault that a node throws has its advice', () => {
-  const files = globSync('**/*.ts', { cwd: sources }).filter((path) => !/\.(test|fixture)\.ts$/.test(path))
+test('every fault that a node or a deployment throws has its advice', () => {
+  const files = globSync(sources, { cwd: packages }).filter((path) => !/\.(test|fixture)\.ts$/.test(path))
   const codes = files.flatMap((path) =>
-    [...readFileSync(join(sources, path), 'utf8').matchAll(/new Fault\(\s*'([a-z-]+)'/g)].map(([, code]) => code ?? ''),
+    [...readFileSync(join(packages, path), 'utf8').matchAll(/new Fault\(\s*'([a-z-]+)'/g)].map(
+      ([, code]) => code ?? '',
+    ),
   )
   expect(codes.length).toBeGreaterThan(20)
   expect(codes.filter((code) => !(code in faultAdvice) && !betweenNodes.has(code))).toEqual([])

@@ -6,8 +6,9 @@
 
 import { type Fault, formatMyst, parseBaseUnits } from '@myst/protocol'
 import type { ApiRefusalCode, ClientFaultCode } from './api-refusal.ts'
+import { deploymentAdvice } from './deployment-advice.ts'
 
-type Facts = Readonly<Record<string, unknown>>
+export type Facts = Readonly<Record<string, unknown>>
 
 export interface Advice {
   /** HTTP status; it also decides how a program ends (`exitCodeOf`). */
@@ -185,14 +186,14 @@ const nodeAdvice = {
   },
   'chain-unreachable': {
     status: 503,
-    what: ({ rpcUrl }) => `The blockchain node at ${rpcUrl} does not answer.`,
-    todo: 'Check the network, or name another one under rpcUrls in the network profile.',
+    what: ({ rpcUrl, why }) =>
+      `The blockchain node at ${rpcUrl} ${why === undefined ? 'does not answer' : `does not answer as one does: ${why}`}.`,
+    todo: 'Check the network, or name another one: --rpc, or rpcUrls in the network profile.',
   },
   'chain-wrong-id': {
     status: 409,
-    what: ({ rpcUrl, served, expected }) =>
-      `${rpcUrl} serves chain ${served}, and the profile names chain ${expected}.`,
-    todo: 'Use the network profile that belongs to this chain.',
+    what: ({ rpcUrl, served, expected }) => `${rpcUrl} serves chain ${served}, not chain ${expected}.`,
+    todo: 'Use the network profile of this chain, or a blockchain node of the other.',
   },
   'network-unreachable': {
     status: 503,
@@ -390,7 +391,12 @@ const nodeAdvice = {
   },
 } as const satisfies Record<string, Advice>
 
-export const faultAdvice: Readonly<Record<string, Advice>> = { ...nodeAdvice, ...clientAdvice, ...apiAdvice }
+export const faultAdvice: Readonly<Record<string, Advice>> = {
+  ...deploymentAdvice,
+  ...nodeAdvice,
+  ...clientAdvice,
+  ...apiAdvice,
+}
 
 export interface Explanation {
   readonly status: Advice['status']

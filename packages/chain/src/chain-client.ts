@@ -5,13 +5,23 @@
  */
 
 import { Fault } from '@myst/protocol'
-import { createPublicClient, http, type PublicClient, type Transport } from 'viem'
+import {
+  BaseError,
+  createPublicClient,
+  HttpRequestError,
+  http,
+  type PublicClient,
+  RpcRequestError,
+  TimeoutError,
+  type Transport,
+} from 'viem'
 import { ipc } from 'viem/node'
 
 export interface ChainOptions {
   /** `http(s)://…`, or the path of a node's IPC socket. */
   readonly rpcUrl: string
-  readonly chainId: bigint
+  /** Absent: whichever chain it serves. */
+  readonly chainId?: bigint
   /** How often a wait looks again. A block time or less. */
   readonly pollingMs?: number
 }
@@ -33,9 +43,11 @@ export async function connectChain({ rpcUrl, chainId, pollingMs = 1000 }: ChainO
     pollingInterval: pollingMs,
     cacheTime: 0,
   })
-  const served = await reach(rpcUrl, () => rpc.getChainId())
-  if (BigInt(served) !== chainId) throw new Fault('chain-wrong-id', { rpcUrl, expected: chainId, served })
-  return { rpc, rpcUrl, chainId }
+  const served = await reach(rpcUrl, async () => BigInt(await rpc.getChainId()))
+  if (chainId !== undefined && served !== chainId) {
+    throw new Fault('chain-wrong-id', { rpcUrl, expected: chainId, served })
+  }
+  return { rpc, rpcUrl, chainId: served }
 }
 
 export function transportTo(rpcUrl: string): Transport {
@@ -48,6 +60,23 @@ export async function reach<T>(rpcUrl: string, call: () => Promise<T>): Promise<
   try {
     return await call()
   } catch (cause) {
-    throw new Fault('chain-unreachable', { rpcUrl }, { cause })
+    throw new Fault('chain-unreachable', { rpcUrl, why: whyUnreachable(cause) }, { cause })
   }
 }
+
+/** What answered instead of a node, where something did: a page, an error, another status than 200. */
+function whyUnreachable(cause: unknown): string | undefined {
+  if (!(cause instanceof BaseError)) return 'not what was asked for'
+  const find = <T>(kind: new (...args: never[]) => T) => cause.walk((inner) => inner instanceof kind) as T | null
+  const answer = find(RpcRequestError)
+  if (answer !== null) return `error ${answer.code}, ${nodeWords(answer.details)}`
+  const http = find(HttpRequestError)
+  if (http?.status !== undefined) return `HTTP ${http.status}`
+  if (http?.details.includes('JSON') === true) return 'not JSON-RPC'
+  return http !== null || find(TimeoutError) !== null ? undefined : 'not what was asked for'
+}
+
+/** A node's words in ours: enough to know them by, too few to fill a screen, and nothing that moves a terminal. */
+const maxWordsLength = 120
+
+export const nodeWords = (text: string): string => text.replace(/[^ -~]+/g, ' ').slice(0, maxWordsLength)

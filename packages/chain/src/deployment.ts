@@ -1,5 +1,6 @@
 /**
- * Deploys a network's contracts and registers its first accountant.
+ * A test network's contracts at once, on a chain of one's own, and its first accountant. Networks that are to last are
+ * planned: `deployment/`.
  *
  * @module
  */
@@ -8,17 +9,8 @@ import { mystTokenAbi, registryAbi, registryBytecode, testMystTokenAbi, testMyst
 import type { Address } from '@myst/protocol'
 import type { ChainClient } from './chain-client.ts'
 import { reach } from './chain-client.ts'
+import type { RegistryTerms } from './deployment/terms.ts'
 import type { Sender } from './sender.ts'
-
-export interface RegistryTerms {
-  readonly feeRecipient: Address
-  readonly registrationFee: bigint
-  readonly minimumOperatorStake: bigint
-  readonly exitDelay: bigint
-  readonly rateNotice: bigint
-  readonly rotationNotice: bigint
-  readonly closingDelay: bigint
-}
 
 export interface NetworkContracts {
   readonly token: Address

@@ -10,6 +10,11 @@
 
 export * from './chain-client.ts'
 export * from './channel-state.ts'
+export * from './deployment/deploy.ts'
+export * from './deployment/network-design.ts'
+export * from './deployment/plan.ts'
+export * from './deployment/terms.ts'
+export * from './deployment/verify.ts'
 export * from './deployment.ts'
 export * from './event-follower.ts'
 export * from './sender.ts'

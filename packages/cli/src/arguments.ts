@@ -1,5 +1,5 @@
 /**
- * What people type, read once: amounts, countries, addresses, endpoints.
+ * What people type, read once: amounts, countries, addresses, endpoints, delays.
  *
  * @module
  */
@@ -49,4 +49,54 @@ export function readEndpoint(text: string): { readonly host: string; readonly po
   const port = Number(match?.[3])
   if (match === null || port > 65_535) throw new InvalidArgumentError('Write it as 127.0.0.1:1080, or as 1080.')
   return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
+}
+
+export function readAddress(text: string): Address {
+  const address = text.toLowerCase()
+  if (!isAddress(address)) throw new InvalidArgumentError('An address is 0x and 40 hex digits.')
+  return address
+}
+
+/** An RPC endpoint of a blockchain node, or the path of its socket. */
+export function readRpcUrl(text: string): string {
+  if (text.startsWith('/')) return text
+  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? '')) {
+    throw new InvalidArgumentError('Write it as https://host, http://127.0.0.1:8545, or the path of a socket.')
+  }
+  return text
+}
+
+export function readChainId(text: string): string {
+  if (!/^[1-9]\d{0,15}$/.test(text)) throw new InvalidArgumentError('A chain id is a whole number: 1, 137, 31337.')
+  return text
+}
+
+/** Addresses are derived from it, so it has one way to be written. */
+export function readNetworkId(text: string): string {
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(text)) {
+    throw new InvalidArgumentError('A network is named in lower-case letters, digits and hyphens: oxford, test-2.')
+  }
+  if (text === 'devnet') throw new InvalidArgumentError('That is the network of "myst up"; choose another name.')
+  return text
+}
+
+const delayUnits = { s: 1n, min: 60n, h: 3600n, d: 86_400n } as const
+
+/** @returns seconds. */
+export function readDelay(text: string): string {
+  const match = /^(\d{1,9})(s|min|h|d)$/.exec(text)
+  if (match === null) throw new InvalidArgumentError('A delay is written as 4d, 12h, 30min or 90s.')
+  const [, count = '0', unit] = match
+  return String(BigInt(count) * delayUnits[unit as keyof typeof delayUnits])
+}
+
+/** As in a profile: more than a day of blocks on any chain. */
+const maxConfirmationDepth = 100_000
+
+export function readConfirmationDepth(text: string): number {
+  const depth = Number(text)
+  if (!/^\d+$/.test(text) || depth < 1 || depth > maxConfirmationDepth) {
+    throw new InvalidArgumentError('Blocks, at least 1: the head has depth 1.')
+  }
+  return depth
 }

@@ -7,6 +7,7 @@
 import { Command, CommanderError } from 'commander'
 import type { Bind, Register } from './command.ts'
 import { registerConnect } from './commands/connect.ts'
+import { registerContracts } from './commands/contracts.ts'
 import { registerIdentity } from './commands/identity.ts'
 import { registerNode } from './commands/node.ts'
 import { registerProposals } from './commands/proposals.ts'
@@ -31,6 +32,7 @@ const commands: readonly Register[] = [
   registerServe,
   registerSettle,
   registerIdentity,
+  registerContracts,
   registerVersion,
 ]
 

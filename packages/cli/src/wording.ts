@@ -37,3 +37,30 @@ export function durationText(ms: number): string {
   if (minutes < 60) return `${minutes} min`
   return `${Math.trunc(minutes / 60)} h ${minutes % 60} min`
 }
+
+/** Enough to compare costs by. */
+const shownDigits = 4
+
+/** Sums in a chain's coin, which are often tiny; costs are rounded up, so that what is shown is enough. */
+export function coinText(wei: string, rounding: 'up' | 'down'): string {
+  const amount = BigInt(wei)
+  const dropped = 10n ** BigInt(Math.max(0, Math.min(amount.toString().length, 19) - shownDigits))
+  const kept = (amount + (rounding === 'up' ? dropped - 1n : 0n)) / dropped
+  return formatMyst(kept * dropped)
+}
+
+/** @example delayText('345600') === '4 days' */
+export function delayText(seconds: string): string {
+  const total = BigInt(seconds)
+  for (const [length, name] of [
+    [86_400n, 'day'],
+    [3600n, 'hour'],
+    [60n, 'minute'],
+  ] as const) {
+    if (total >= length && total % length === 0n) return `${total / length} ${name}${total === length ? '' : 's'}`
+  }
+  return `${total} second${total === 1n ? '' : 's'}`
+}
+
+/** @example gasText('7685584') === '7 685 584' */
+export const gasText = (gas: string): string => gas.replace(/\B(?=(\d{3})+$)/g, ' ')

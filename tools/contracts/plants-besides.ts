@@ -1,0 +1,227 @@
+/**
+ * More mistakes than the ones that were really made: one for each rule of ticks, payouts, punishment, rotation, closing
+ * and batches. `planted.ts --all` plants them too.
+ *
+ * @module
+ */
+
+import type { Plant } from './plants.ts'
+
+const books = 'accountant/Books.sol'
+const channel = 'ConsumerChannel.sol'
+const settlements = 'accountant/Settlements.sol'
+const rotation = 'accountant/Rotation.sol'
+const stakes = 'accountant/Stakes.sol'
+
+export const plantsBesides: readonly Plant[] = [
+  {
+    name: 'more-ticks-than-signed',
+    mistake: 'a chain pays more ticks than were signed',
+    edits: [{ file: channel, find: 'if (k > ticks.max) revert TicksAboveMax(ticks.max, k);', replace: '' }],
+    caughtBy: 'TicksTest.test_refuses_more_ticks_than_were_signed',
+  },
+  {
+    name: 'tick-of-no-chain',
+    mistake: 'nobody compares the hashed element with the root',
+    edits: [
+      { file: channel, find: 'if (hashed != ticks.root) revert TickNotOfChain(ticks.root, hashed);', replace: '' },
+    ],
+    caughtBy: 'TicksTest.test_refuses_an_element_of_no_chain',
+  },
+  {
+    name: 'endless-chain',
+    mistake: 'a chain may be so long that nobody can hash it',
+    edits: [
+      { file: channel, find: 'if (ticks.max > maxTicks) revert TooManyTicks(maxTicks, ticks.max);', replace: '' },
+    ],
+    caughtBy: 'TicksTest.test_refuses_chains_longer_than_1024',
+  },
+  {
+    name: 'unheld-ticks',
+    mistake: 'a hold counts the amount without its ticks',
+    edits: [
+      {
+        file: channel,
+        find: '_hold(amount + ticks.max * ticks.value, hashlock);',
+        replace: '_hold(amount, hashlock);',
+      },
+    ],
+    caughtBy: 'TicksTest.test_unspent_ticks_leave_by_a_fast_exit_only',
+  },
+  {
+    name: 'lonely-fast-exit',
+    mistake: 'a fast exit needs no signature of the operator',
+    edits: [
+      {
+        file: channel,
+        find: '_requireSigner(structHash, IAccountant(accountant_).operator(), operatorSignature);',
+        replace: 'operatorSignature;\n        accountant_;',
+      },
+    ],
+    caughtBy: 'ExitTest.test_a_fast_exit_needs_both_signatures',
+  },
+  {
+    name: 'payout-by-anybody',
+    mistake: 'anybody pays out',
+    edits: [
+      { file: settlements, find: 'if (msg.sender != _state.operator) revert NotOperator(msg.sender);', replace: '' },
+    ],
+    caughtBy: 'PayoutTest.test_refuses_a_payout_of_anybody_but_the_operator',
+  },
+  {
+    name: 'unwished-payout',
+    mistake: 'who did not wish it is paid out too',
+    edits: [
+      {
+        file: settlements,
+        find: 'if (_accounts[identity].wishes & scheduledPayouts == 0) revert NoPayoutsWished(identity);',
+        replace: '',
+      },
+    ],
+    caughtBy: 'PayoutTest.test_skips_a_provider_who_did_not_wish_it_or_no_longer_does',
+  },
+  {
+    name: 'payout-of-guarantees',
+    mistake: 'a payout takes what guarantees lack',
+    edits: [{ file: books, find: 'uint256 spare = _spare(balance);', replace: 'uint256 spare = _free(balance);' }],
+    caughtBy: 'PayoutTest.test_leaves_what_guarantees_lack_although_it_is_free',
+  },
+  {
+    name: 'no-free-hours',
+    mistake: 'a punishment moves money from its first hour on',
+    edits: [
+      {
+        file: books,
+        find: 'uint256 private constant freeHours = 6;',
+        replace: 'uint256 private constant freeHours = 0;',
+      },
+    ],
+    caughtBy: 'PunishmentMovesTest.test_six_hours_are_free',
+  },
+  {
+    name: 'hours-moved-twice',
+    mistake: 'the hours that were moved are forgotten',
+    edits: [{ file: books, find: '_stakes.movedHours = uint40(_stakes.movedHours + due);', replace: '' }],
+    caughtBy: 'PunishmentMovesTest.test_each_hour_moves_once',
+  },
+  {
+    name: 'no-patience',
+    mistake: 'whoever is short draws at once',
+    edits: [
+      {
+        file: books,
+        find: 'uint256 private constant patience = 3 days;',
+        replace: 'uint256 private constant patience = 0;',
+      },
+    ],
+    caughtBy: 'DrawsTest.test_draws_after_three_days_of_shortage_and_no_second_before',
+  },
+  {
+    name: 'endless-draws',
+    mistake: 'what was drawn is forgotten, and drawn again',
+    edits: [
+      {
+        file: books,
+        find: 'uint256 drawable = lack > deposit.drawn ? lack - deposit.drawn : 0;',
+        replace: 'uint256 drawable = lack;',
+      },
+    ],
+    caughtBy: 'DrawsTest.test_draws_no_more_than_the_guarantee_lacks',
+  },
+  {
+    name: 'rotation-without-notice',
+    mistake: 'the announced operator begins at once',
+    edits: [{ file: rotation, find: '_requireDue(_nextOperatorAt);', replace: '' }],
+    caughtBy: 'AnnouncingRotationTest.test_refuses_to_rotate_unannounced_cancelled_or_before_the_notice',
+  },
+  {
+    name: 'key-used-before',
+    mistake: 'a replaced key, perhaps stolen, becomes operator again',
+    edits: [
+      {
+        file: rotation,
+        find: 'if (newOperator == _state.operator || replacedIn[newOperator] != 0) revert OperatorUsedBefore(newOperator);',
+        replace: '',
+      },
+    ],
+    caughtBy: 'AnnouncingRotationTest.test_refuses_nobody_and_keys_that_were_operator_before',
+  },
+  {
+    name: 'later-guarantee',
+    mistake: 'the guarantee at the rotation is not written down: a later one pays old promises',
+    edits: [
+      {
+        file: rotation,
+        find: 'if (!limit.known) (limit.guarantee, limit.known) = (uint120(guarantee), true);',
+        replace: 'guarantee;\n        limit;',
+      },
+    ],
+    caughtBy: 'ReplacedKeysTest.test_a_later_guarantee_is_not_for_it',
+  },
+  {
+    name: 'old-key-into-stake',
+    mistake: 'a promise of a replaced key becomes stake, paid from free funds',
+    edits: [{ file: settlements, find: 'if (rotation != 0) revert ReplacedKeyIntoStake(rotation);', replace: '' }],
+    caughtBy: 'ReplacedKeysTest.test_a_promise_of_a_replaced_key_never_becomes_stake',
+  },
+  {
+    name: 'stake-when-closed',
+    mistake: 'a closed accountant takes stakes',
+    edits: [{ file: books, find: 'require(!_state.closed, AccountantClosed());', replace: '' }],
+    caughtBy: 'ClosingTest.test_takes_no_new_stakes',
+  },
+  {
+    name: 'permit-once-only',
+    mistake: 'a permit that somebody else has sent makes the stake fail',
+    edits: [
+      {
+        file: stakes,
+        find: 'try IERC20Permit(address(_token)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}',
+        replace: 'IERC20Permit(address(_token)).permit(msg.sender, address(this), amount, deadline, v, r, s);',
+      },
+    ],
+    caughtBy: 'PermitTest.test_a_permit_that_somebody_else_sent_before_still_counts',
+  },
+  {
+    name: 'early-decrease',
+    mistake: 'a stake is taken back without the delay',
+    edits: [{ file: stakes, find: '_requireDue(pending.dueAt);', replace: '' }],
+    caughtBy: 'StakesTest.test_refuses_a_second_decrease_an_early_end_and_a_replay',
+  },
+  {
+    name: 'starved-batch',
+    mistake: 'a sender starves an item of gas and has it skipped',
+    edits: [
+      {
+        file: 'lib/Attempt.sol',
+        find: 'if (gasleft() < gasFloor) revert BatchOutOfGas(item, gasleft());',
+        replace: 'item;',
+      },
+    ],
+    caughtBy: 'BatchTest.test_refuses_to_try_an_item_with_less_gas_than_the_floor',
+  },
+  {
+    name: 'claim-on-nobody',
+    mistake: 'a call to a channel that is not deployed counts as done',
+    edits: [
+      {
+        file: 'lib/Attempt.sol',
+        find: 'if (target.code.length == 0) return (false, bytes4(0));',
+        replace: '',
+      },
+    ],
+    caughtBy: 'BatchTest.test_collects_and_skips_what_fails',
+  },
+  {
+    name: 'own-token-recovered',
+    mistake: 'a second door to the token lets the identity empty its channel',
+    edits: [
+      {
+        file: channel,
+        find: 'if (balance != before) revert RecoveryMovedOwnToken(before, balance);',
+        replace: 'before;\n        balance;',
+      },
+    ],
+    caughtBy: 'ChannelMoneyTest.test_refuses_to_recover_its_own_token_by_a_second_door',
+  },
+]

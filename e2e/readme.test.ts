@@ -27,6 +27,9 @@ const proof: Readonly<Record<string, 'run here' | string>> = {
   './dev test <pattern>': 'is what runs this, with a pattern',
   './dev check': 'the first part of ./dev test',
   './dev contracts': 'the second part of ./dev test',
+  './dev contracts --json': 'the second part of ./dev test, and its report',
+  './dev contracts --long': 'tools/contracts/*.test.ts, with MYST_LONG=1',
+  './dev bench gas': 'bench/gas.test.ts',
   './dev myst --help': 'run here',
   './dev myst --data-dir <their folder> status': 'packages/cli/src/run-cli.test.ts',
 }

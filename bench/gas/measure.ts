@@ -9,7 +9,7 @@
 
 import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import type { Address, Crypto } from '@myst/protocol'
-import { type Person, step, transactorFee } from './people.ts'
+import { type Person, settlementItem, step, transactorFee } from './people.ts'
 import { gasOf, transfer } from './proof.ts'
 import { type GasWorld, openGasWorld, registrationFee } from './world.ts'
 
@@ -115,7 +115,7 @@ async function settleWithOrder(world: GasWorld, person: Person): Promise<number>
 
 export async function settleMany(world: GasWorld, people: readonly Person[]): Promise<number> {
   const { accountant: to, operator, chain } = world
-  const args = [people.map(world.promise)] as const
+  const args = [people.map((person) => settlementItem(world.promise(person)))] as const
   const receipt = await chain.send(operator, { to, abi: accountantAbi, name: 'settleMany', args })
   return gasOf(
     world.token,

@@ -46,6 +46,13 @@ export interface Person {
   count: number
 }
 
+/** A promise as an item of `settleMany`: its signature in three fields, `r` 32 bytes ‖ `s` 32 bytes ‖ `v` 1 byte. */
+export function settlementItem({ signature, ...promised }: ReturnType<People['promise']>) {
+  const r: Hex = `0x${signature.slice(2, 66)}`
+  const s: Hex = `0x${signature.slice(66, 130)}`
+  return { ...promised, r, s, v: Number(`0x${signature.slice(130)}`) }
+}
+
 /** What one settlement pays: some MYST and a tail, so that its bytes are as many as those of a real sum. */
 export const step = 1_234_567_890_123_456_789n
 export const transactorFee = myst / 20n
@@ -65,7 +72,7 @@ export interface People {
   make(index: number): Person
   signRegistration(person: Person, transactor: Address): readonly [Registration, Hex]
   signWish(person: Person): readonly [SettleWish, Hex]
-  /** The accountant's promise to pay `step` more, with its preimage: an item of `settleMany`. */
+  /** The accountant's promise to pay `step` more, with its preimage. */
   promise(person: Person): { provider: Address; amount: bigint; preimage: Bytes32; signature: Hex }
   /** The person's promise to pay `step` more, with its preimage: an item of `collect`. */
   claim(person: Person): {

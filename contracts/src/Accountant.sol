@@ -35,8 +35,9 @@ contract Accountant is IAccountant, Settlements, Stakes, Treasury {
             bytes memory data = abi.encodeCall(
                 IConsumerChannel.settle, (claim.amount, claim.preimage, claim.agreementHash, claim.signature)
             );
-            (bool done, bytes4 reason) = Attempt.call(i, claim.channel, data);
-            if (!done) emit ClaimSkipped(claim.channel, claim.amount, reason);
+            (bool done, bytes32 answer) = Attempt.call(i, claim.channel, data);
+            if (done && claim.channel.code.length != 0) continue;
+            emit ClaimSkipped(claim.channel, claim.amount, done ? bytes4(0) : bytes4(answer));
         }
         if (_state.punishedSince == 0) return;
         _punish();

@@ -77,7 +77,7 @@ contract ProviderSettlingTest is World {
     function test_settles_to_the_provider_without_stake_out_of_free_funds() public {
         bytes memory signature = promiseOf(3 ether);
         vm.expectEmit(address(accountant));
-        emit ISettlements.ProviderSettled(bob, 3 ether, 3 ether, 0, bob, preimage);
+        emit ISettlements.ProviderSettled(bob, 3 ether, 3 ether, preimage);
         vm.prank(bob);
         accountant.settle(bob, 3 ether, preimage, signature);
         equal(balanceOf(bob), 3 ether, "paid");
@@ -260,6 +260,18 @@ contract OrderTest is World {
         equal(balanceOf(bob), 1 ether, "next time");
     }
 
+    function test_says_who_was_paid_and_what_the_transactor_took() public {
+        ISettlements.SettleOrder memory o = order(3 ether, tom, 0.1 ether);
+        o.beneficiary = address(0xb0b2);
+        vm.expectEmit(address(accountant));
+        emit ISettlements.ProviderSettled(bob, 3 ether, 3 ether, preimage);
+        vm.expectEmit(address(accountant));
+        emit ISettlements.OrderSettled(bob, o.beneficiary, 0.1 ether);
+        sendOrder(tom, o);
+        equal(balanceOf(o.beneficiary), 2.9 ether, "the beneficiary");
+        equal(balanceOf(tom), 0.1 ether, "Tom");
+    }
+
     function test_settles_into_stake_with_its_guarantee() public {
         ISettlements.SettleOrder memory o = order(4 ether, tom, 1 ether);
         o.into = 1;
@@ -287,11 +299,90 @@ contract BatchTest is World {
         openAlice(10 ether);
     }
 
+    /// @dev Who could call it would say himself who sends, and how much there is.
     function test_only_the_contract_itself_calls_an_item() public {
         ISettlements.Settlement memory item = settlement(bob, 1 ether);
+        address[5] memory others = [mallory, bob, carol, carolsOwner, address(registry)];
+        for (uint256 i = 0; i < others.length; ++i) {
+            vm.prank(others[i]);
+            vm.expectRevert(err(ISettlements.NotSelf.selector, others[i]));
+            accountant.settleOne(type(uint256).max, others[i], item);
+        }
+    }
+
+    /// @dev `collect` calls whomever a claim names, and it may name the accountant: that settles nothing.
+    function test_no_claim_makes_the_contract_call_an_item_of_its_own() public {
+        ICollection.Claim[] memory claims = new ICollection.Claim[](1);
+        claims[0] = claimOf(1 ether);
+        claims[0].channel = address(accountant);
+        vm.expectEmit(address(accountant));
+        emit ICollection.ClaimSkipped(address(accountant), 1 ether, bytes4(0));
         vm.prank(mallory);
-        vm.expectRevert(err(ISettlements.NotSelf.selector, mallory));
-        accountant.settleItem(carol, item);
+        accountant.collect(claims);
+        equal(accountant.freeFunds(), 10 ether, "nothing moved");
+    }
+
+    function test_each_item_has_what_those_before_it_left() public {
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](4);
+        items[0] = settlement(bob, 6 ether);
+        items[1] = settlement(bob, 5 ether);
+        items[2] = settlement(dave, 7 ether);
+        items[3] = settlement(bob, 8 ether);
+        vm.expectEmit(address(accountant));
+        emit ISettlements.SettlementSkipped(bob, 5 ether, IBooks.PromiseNotIncreasing.selector);
+        vm.expectEmit(address(accountant));
+        emit IBooks.SettlementShort(dave, 7 ether, 4 ether);
+        vm.expectEmit(address(accountant));
+        emit ISettlements.SettlementSkipped(bob, 8 ether, IBooks.NothingToPay.selector);
+        vm.prank(carol);
+        accountant.settleMany(items);
+        equal(balanceOf(bob), 6 ether, "Bob");
+        equal(balanceOf(dave), 4 ether, "Dave");
+        equal(balanceOf(address(accountant)), carolsStake, "the operator's stake is not for it");
+    }
+
+    function test_what_stays_with_the_accountant_is_there_for_the_next_item() public {
+        register(bobKey, address(accountant));
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](2);
+        items[0] = settlement(bob, 6 ether);
+        items[1] = settlement(dave, 7 ether);
+        uint256 free = accountant.freeFunds();
+        vm.prank(carol);
+        accountant.settleMany(items);
+        equal(balanceOf(dave), 7 ether, "Dave");
+        equal(accountant.freeFunds(), free - 7 ether, "free");
+        equal(accountant.punishedSince(), 0, "nobody is punished");
+    }
+
+    /// @notice A batch leaves what its items leave one by one, whatever is promised and whatever there is.
+    function test_a_batch_does_what_its_items_do_one_by_one(uint256 seed) public {
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](6);
+        for (uint256 i = 0; i < items.length; ++i) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            items[i] = settlement(seed % 2 == 0 ? bob : dave, (seed >> 8) % 8 ether);
+        }
+        uint256 clean = vm.snapshotState();
+        vm.prank(carol);
+        accountant.settleMany(items);
+        bytes32 together = books();
+        vm.revertToState(clean);
+        for (uint256 i = 0; i < items.length; ++i) {
+            bytes memory signature = abi.encodePacked(items[i].r, items[i].s, items[i].v);
+            vm.prank(carol);
+            try accountant.settle(items[i].provider, items[i].amount, preimage, signature) {} catch {}
+        }
+        holds(books() == together, "the same");
+    }
+
+    function books() private view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                accountant.providerOf(bob),
+                accountant.providerOf(dave),
+                [balanceOf(bob), balanceOf(dave), balanceOf(address(accountant)), accountant.punishedSince()],
+                [accountant.shortProviders(), accountant.freeFunds(), accountant.totalGuarantee()]
+            )
+        );
     }
 
     function test_settles_many_and_skips_what_fails() public {
@@ -302,13 +393,13 @@ contract BatchTest is World {
         items[2].preimage = preimage2;
         items[3] = settlement(dave, 3 ether);
         vm.expectEmit(address(accountant));
-        emit ISettlements.ProviderSettled(bob, 1 ether, 1 ether, 0, bob, preimage);
+        emit ISettlements.ProviderSettled(bob, 1 ether, 1 ether, preimage);
         vm.expectEmit(address(accountant));
         emit ISettlements.SettlementSkipped(bob, 1 ether, IBooks.PromiseNotIncreasing.selector);
         vm.expectEmit(address(accountant));
         emit ISettlements.SettlementSkipped(dave, 2 ether, ISigned.WrongSigner.selector);
         vm.expectEmit(address(accountant));
-        emit ISettlements.ProviderSettled(dave, 3 ether, 3 ether, 0, dave, preimage);
+        emit ISettlements.ProviderSettled(dave, 3 ether, 3 ether, preimage);
         vm.prank(carol);
         accountant.settleMany(items);
         equal(balanceOf(bob), 1 ether, "Bob");

@@ -54,7 +54,7 @@ contract PayoutTest is World {
         for (uint256 i = 0; i < others.length; ++i) {
             vm.prank(others[i]);
             vm.expectRevert(err(ISettlements.NotSelf.selector, others[i]));
-            accountant.payoutItem(bob, 1 ether);
+            accountant.payoutOne(bob, 1 ether, type(uint256).max);
         }
     }
 

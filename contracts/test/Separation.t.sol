@@ -31,7 +31,7 @@ contract SeparationTest is Stage {
             "reportShortage",
             "changeSettleWish",
             "decreaseStake",
-            "settleItem"
+            "settleOne"
         ];
         for (uint256 i = 0; i < names.length; ++i) {
             if (keccak256(bytes(names[i])) == keccak256(bytes(name))) return true;

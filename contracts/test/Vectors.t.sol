@@ -28,6 +28,12 @@ contract Libraries {
 /// @notice C5, C6: the published vectors, read from the same files as the TypeScript tests read.
 contract VectorsTest is Assert, Signing {
     Libraries private immutable libraries = new Libraries();
+
+    /// @dev The literal in the library is what it says: the hash of ticks whose fields are all zero.
+    function test_no_ticks_are_ticks_of_zeros() public pure {
+        equal(PromiseHash.noTicks, hashTicks(0, 0, 0), "written out");
+        equal(PromiseHash.ticks(0, 0, 0), hashTicks(0, 0, 0), "computed");
+    }
     string private json;
     /// @dev Of the vector that is looked at, as in `.vectors[3]`.
     string private here;

@@ -201,13 +201,37 @@ export const plantsBesides: readonly Plant[] = [
     caughtBy: 'BatchTest.test_refuses_to_try_an_item_with_less_gas_than_the_floor',
   },
   {
+    name: 'item-from-outside',
+    mistake: 'anybody calls an item, and says himself who sends it and how much there is',
+    edits: [
+      {
+        file: settlements,
+        find: 'if (msg.sender != address(this)) revert NotSelf(msg.sender);\n        _requireMaySettle(',
+        replace: '_requireMaySettle(',
+      },
+    ],
+    caughtBy: 'StrangeTokensTest.test_no_item_is_called_from_outside_while_a_batch_is_under_way',
+  },
+  {
+    name: 'balance-of-the-first-item',
+    mistake: 'every item of a batch is paid from what there was before the first',
+    edits: [
+      {
+        file: settlements,
+        find: 'if (done) balance -= uint256(answer);\n            else emit SettlementSkipped',
+        replace: 'if (!done) emit SettlementSkipped',
+      },
+    ],
+    caughtBy: 'BatchTest.test_each_item_has_what_those_before_it_left',
+  },
+  {
     name: 'claim-on-nobody',
     mistake: 'a call to a channel that is not deployed counts as done',
     edits: [
       {
-        file: 'lib/Attempt.sol',
-        find: 'if (target.code.length == 0) return (false, bytes4(0));',
-        replace: '',
+        file: 'Accountant.sol',
+        find: 'if (done && claim.channel.code.length != 0) continue;',
+        replace: 'if (done) continue;',
       },
     ],
     caughtBy: 'BatchTest.test_collects_and_skips_what_fails',

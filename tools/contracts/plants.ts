@@ -56,8 +56,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: 'lib/CanonicalSignature.sol',
-        find: 'uint8 v = uint8(signature[64]);',
-        replace: 'uint8 v = uint8(signature[64]);\n        if (v < 27) v += 27;',
+        find: 'return recover(digest, r, s, v);',
+        replace: 'if (v < 27) v += 27;\n        return recover(digest, r, s, v);',
       },
     ],
     caughtBy: 'SignaturesTest.test_contracts_refuse_every_odd_v',
@@ -99,7 +99,7 @@ export const plants: readonly Plant[] = [
         find: '} else if (transactor != msg.sender) {',
         replace: '} else if (transactor == address(1)) {',
       },
-      { file: settlements, find: '_send(manner.transactor, manner.fee);', replace: '_send(msg.sender, manner.fee);' },
+      { file: settlements, find: '_send(order.transactor, order.fee);', replace: '_send(msg.sender, order.fee);' },
     ],
     caughtBy: 'CopierTest.test_a_copy_earns_nothing_and_the_original_has_its_effect_all_the_same',
   },
@@ -222,8 +222,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: settlements,
-        find: '_requireMaySettle(identity, msg.sender);\n        _settle(',
-        replace: '_settle(',
+        find: '_requireMaySettle(identity, msg.sender);\n        _requireMore(',
+        replace: '_requireMore(',
       },
     ],
     caughtBy: 'OrderTest.test_refuses_a_copied_order_from_another_sender',

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {IBooks} from "../interfaces/accountant/IBooks.sol";
 
 /// @title The accountant's book-keeping: who has what, and each step that changes it.
-/// @dev Without external calls and without assembly: `contracts/proofs` proves its sums with SMTChecker. Whoever calls
+/// @dev Without external calls and without assembly, so that it can be reasoned about by itself. Whoever calls
 /// a step moves the tokens that the step books; `balance` is what the contract holds before they move.
 ///
 /// Fields that are read together share a slot: an ordinary settlement reads three and writes one. What a guarantee
@@ -178,6 +178,10 @@ abstract contract Books is IBooks {
         Account memory account = _accounts[identity];
         owed = _owed(account.settled, amount);
         uint256 free = _free(balance);
+        if (owed <= free && account.lack == 0 && account.shortSince == 0) {
+            _accounts[identity].settled = _to112(amount);
+            return (owed, owed);
+        }
         paid = _min(owed, free);
         if (paid < owed || account.lack != 0) paid += _bookGuarantee(identity, account, owed - paid, free - paid);
         require(paid != 0, NothingToPay());
@@ -393,6 +397,14 @@ abstract contract Books is IBooks {
         if (amount == 0) return;
         _backing = Backing(_to128(_backing.operatorStake - amount), _to128(_backing.reserve + amount));
         emit OperatorPunished(amount, due);
+    }
+
+    /// @dev After a settlement, which alone may both start and end a punishment.
+    function _judge(uint256 free) internal {
+        bool due = _state.shortProviders != 0 || _sums.missing > free;
+        if (due == (_state.punishedSince != 0)) return;
+        if (due) _startPunishmentIfDue(free);
+        else _endPunishmentIfOver(free);
     }
 
     /// @dev Starts a punishment. Only settlements call it, so nothing else can be used as a weapon.

@@ -17,22 +17,15 @@ abstract contract Settlements is ISettlements, Rotation {
     uint8 private constant intoWallet = 0;
     uint8 private constant intoStake = 1;
 
-    /// @dev How a settlement is to be done, whoever said so.
-    struct Manner {
-        uint8 into;
-        address beneficiary;
-        address transactor;
-        uint256 fee;
-        bool allowPartial;
-    }
-
     function settle(address identity, uint256 amount, bytes32 preimage, bytes calldata signature)
         external
         onlyClone
         nonReentrant
     {
         _requireMaySettle(identity, msg.sender);
-        _settle(identity, amount, preimage, signature, _plainly());
+        _requireMore(identity, amount);
+        uint256 rotation = _rotationOf(CanonicalSignature.recover(_digest(identity, amount, preimage), signature));
+        _settle(identity, amount, preimage, rotation, _balance());
     }
 
     function settleWithOrder(
@@ -46,42 +39,58 @@ abstract contract Settlements is ISettlements, Rotation {
         _requireTransactor(order.transactor, order.fee);
         _requireSigner(order.hash(), order.provider, orderSignature);
         _useNonce(order.provider, order.nonce);
-        Manner memory manner = Manner(order.into, order.beneficiary, order.transactor, order.fee, order.allowPartial);
-        _settle(order.provider, order.amount, preimage, promiseSignature, manner);
+        _requireMore(order.provider, order.amount);
+        bytes32 digest = _digest(order.provider, order.amount, preimage);
+        uint256 rotation = _rotationOf(CanonicalSignature.recover(digest, promiseSignature));
+        address to = order.into == intoStake ? address(this) : order.beneficiary;
+        if (to == address(0)) to = _registry.beneficiaryOf(order.provider);
+
+        uint256 paid = _bookOrder(order, rotation);
+        emit ProviderSettled(order.provider, order.amount, paid, preimage);
+        emit OrderSettled(order.provider, to, order.fee);
+        _send(order.transactor, order.fee);
+        if (to != address(this)) _send(to, paid - order.fee);
     }
 
     function settleMany(Settlement[] calldata items) external onlyClone nonReentrant {
+        uint256 balance = _balance();
         for (uint256 i = 0; i < items.length; ++i) {
-            (bool done, bytes4 reason) =
-                Attempt.call(i, address(this), abi.encodeCall(this.settleItem, (msg.sender, items[i])));
-            if (!done) emit SettlementSkipped(items[i].provider, items[i].amount, reason);
+            bytes memory data = abi.encodeCall(this.settleOne, (balance, msg.sender, items[i]));
+            (bool done, bytes32 answer) = Attempt.call(i, address(this), data);
+            if (done) balance -= uint256(answer);
+            else emit SettlementSkipped(items[i].provider, items[i].amount, bytes4(answer));
         }
     }
 
-    function settleItem(address sender, Settlement calldata item) external {
+    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 left) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         _requireMaySettle(item.provider, sender);
-        _settle(item.provider, item.amount, item.preimage, item.signature, _plainly());
+        _requireMore(item.provider, item.amount);
+        bytes32 digest = _digest(item.provider, item.amount, item.preimage);
+        uint256 rotation = _rotationOf(CanonicalSignature.recover(digest, item.r, item.s, item.v));
+        return _settle(item.provider, item.amount, item.preimage, rotation, balance);
     }
 
     function payout(address[] calldata providers, uint256[] calldata upTo) external onlyClone nonReentrant {
         if (msg.sender != _state.operator) revert NotOperator(msg.sender);
         if (providers.length != upTo.length) revert ListsDiffer(providers.length, upTo.length);
+        uint256 balance = _balance();
         for (uint256 i = 0; i < providers.length; ++i) {
-            (bool done, bytes4 reason) =
-                Attempt.call(i, address(this), abi.encodeCall(this.payoutItem, (providers[i], upTo[i])));
-            if (!done) emit PayoutSkipped(providers[i], upTo[i], reason);
+            bytes memory data = abi.encodeCall(this.payoutOne, (providers[i], upTo[i], balance));
+            (bool done, bytes32 answer) = Attempt.call(i, address(this), data);
+            if (done) balance -= uint256(answer);
+            else emit PayoutSkipped(providers[i], upTo[i], bytes4(answer));
         }
     }
 
-    function payoutItem(address identity, uint256 upTo) external {
+    function payoutOne(address identity, uint256 upTo, uint256 balance) external returns (uint256 left) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         if (_accounts[identity].wishes & scheduledPayouts == 0) revert NoPayoutsWished(identity);
-        uint256 paid = _bookPayout(identity, upTo, _balance());
+        uint256 paid = _bookPayout(identity, upTo, balance);
         address to = _registry.beneficiaryOf(identity);
 
         emit ProviderPaidOut(identity, upTo, paid, to);
-        _send(to, paid);
+        return _sendAway(to, paid);
     }
 
     function reportShortage(address identity, uint256 amount, bytes32 preimage, bytes calldata signature)
@@ -106,62 +115,69 @@ abstract contract Settlements is ISettlements, Rotation {
         emit SettleWishChanged(wish.provider, wish.anyone, wish.payouts);
     }
 
-    /// @dev Without an order: to the registered beneficiary, no fee, as much as there is.
-    function _plainly() private pure returns (Manner memory) {
-        return Manner(intoWallet, address(0), address(0), 0, true);
-    }
-
     function _requireMaySettle(address identity, address sender) private view {
         if (sender == identity || sender == _state.operator) return;
         if (_accounts[identity].wishes & anyoneMaySettle == 0) revert MayNotSettle(identity, sender);
     }
 
-    function _settle(address identity, uint256 amount, bytes32 preimage, bytes calldata signature, Manner memory manner)
-        private
-    {
+    /// @dev The books ask it again; here it spares the sender of a promise that was settled before the recovery's gas.
+    function _requireMore(address identity, uint256 amount) private view {
         uint256 settled = _accounts[identity].settled;
         if (amount <= settled) revert PromiseNotIncreasing(settled, amount);
-        uint256 rotation = _requirePromise(identity, amount, preimage, signature);
-        address to = manner.into == intoStake ? address(this) : manner.beneficiary;
-        if (to == address(0)) to = _registry.beneficiaryOf(identity);
-
-        uint256 paid = _bookSettlement(identity, amount, rotation, manner);
-        emit ProviderSettled(identity, amount, paid, manner.fee, to, preimage);
-        _send(manner.transactor, manner.fee);
-        if (to != address(this)) _send(to, paid - manner.fee);
     }
 
-    function _bookSettlement(address identity, uint256 amount, uint256 rotation, Manner memory manner)
+    function _digest(address identity, uint256 amount, bytes32 preimage) private view returns (bytes32) {
+        return Domain.digest(PromiseHash.accountant(identity, amount, PromiseHash.lock(preimage)));
+    }
+
+    /// @return rotation that replaced the key; zero: it is the operator's. Any other key is refused.
+    function _rotationOf(address key) private view returns (uint256 rotation) {
+        address operator_ = _state.operator;
+        if (key == operator_) return 0;
+        rotation = replacedIn[key];
+        if (rotation == 0) revert WrongSigner(operator_, key);
+    }
+
+    /// @dev To the registered beneficiary, without a fee, as much as there is.
+    /// @return left what has left the contract.
+    function _settle(address identity, uint256 amount, bytes32 preimage, uint256 rotation, uint256 balance)
         private
-        returns (uint256 paid)
+        returns (uint256 left)
+    {
+        address to = _registry.beneficiaryOf(identity);
+        (, uint256 paid) = _bookPaid(identity, amount, rotation, balance);
+        emit ProviderSettled(identity, amount, paid, preimage);
+        return _sendAway(to, paid);
+    }
+
+    function _bookPaid(address identity, uint256 amount, uint256 rotation, uint256 balance)
+        private
+        returns (uint256 owed, uint256 paid)
     {
         _punish();
-        uint256 balance = _balance();
-        uint256 owed;
-        if (manner.into == intoStake) {
-            if (rotation != 0) revert ReplacedKeyIntoStake(rotation);
-            return _bookPaymentIntoStake(identity, amount, manner.fee, balance);
-        }
         (owed, paid) =
             rotation == 0 ? _bookPayment(identity, amount, balance) : _bookReplaced(identity, amount, rotation);
-        if (paid <= manner.fee) revert FeeNotCovered(paid, manner.fee);
-        if (paid < owed && !manner.allowPartial) revert Underpaid(owed, paid);
-
-        uint256 free = _free(balance - paid);
-        _startPunishmentIfDue(free);
-        _endPunishmentIfOver(free);
+        _judge(_free(balance - paid));
     }
 
-    /// @return rotation that replaced the key which signed; zero: it is the operator's. Any other key is refused.
-    function _requirePromise(address identity, uint256 amount, bytes32 preimage, bytes calldata signature)
-        private
-        view
-        returns (uint256 rotation)
-    {
-        bytes32 structHash = PromiseHash.accountant(identity, amount, PromiseHash.lock(preimage));
-        address key = CanonicalSignature.recover(Domain.digest(structHash), signature);
-        if (key == _state.operator) return 0;
-        rotation = replacedIn[key];
-        if (rotation == 0) revert WrongSigner(_state.operator, key);
+    function _bookOrder(SettleOrder calldata order, uint256 rotation) private returns (uint256 paid) {
+        uint256 balance = _balance();
+        if (order.into == intoStake) {
+            if (rotation != 0) revert ReplacedKeyIntoStake(rotation);
+            _punish();
+            return _bookPaymentIntoStake(order.provider, order.amount, order.fee, balance);
+        }
+        uint256 owed;
+        (owed, paid) = _bookPaid(order.provider, order.amount, rotation, balance);
+        if (paid <= order.fee) revert FeeNotCovered(paid, order.fee);
+        if (paid < owed && !order.allowPartial) revert Underpaid(owed, paid);
+    }
+
+    /// @dev What a beneficiary gets that is the accountant itself stays where it is.
+    /// @return left what has left the contract.
+    function _sendAway(address to, uint256 amount) private returns (uint256 left) {
+        if (to == address(this)) return 0;
+        _send(to, amount);
+        return amount;
     }
 }

@@ -9,16 +9,16 @@ library Attempt {
     /// stake, 110 k). Without a floor the sender could starve an item of gas and have it skipped as if it were bad.
     uint256 internal constant gasFloor = 220_000;
 
-    /// @dev At most four bytes of the answer are read, so nobody's answer can eat the batch's gas.
-    /// @return done whether there was code and it did not revert.
-    /// @return reason the selector of its error; zero where there was none.
-    function call(uint256 item, address target, bytes memory data) internal returns (bool done, bytes4 reason) {
+    /// @dev One word of the answer is read, so nobody's answer can eat the batch's gas.
+    /// @param target must have code: a call to nobody is done at once.
+    /// @return done whether it did not revert.
+    /// @return answer its first word; of an error, the first four bytes are the selector. Zeros where there is less.
+    function call(uint256 item, address target, bytes memory data) internal returns (bool done, bytes32 answer) {
         if (gasleft() < gasFloor) revert BatchOutOfGas(item, gasleft());
-        if (target.code.length == 0) return (false, bytes4(0));
         assembly ("memory-safe") {
             mstore(0x00, 0)
-            done := call(gas(), target, 0, add(data, 0x20), mload(data), 0x00, 4)
-            if iszero(done) { reason := mload(0x00) }
+            done := call(gas(), target, 0, add(data, 0x20), mload(data), 0x00, 0x20)
+            answer := mload(0x00)
         }
     }
 }

@@ -12,9 +12,19 @@ library CanonicalSignature {
     /// @return signer never the zero address.
     function recover(bytes32 digest, bytes calldata signature) internal pure returns (address signer) {
         if (signature.length != 65) revert ISigned.SignatureLength(signature.length);
-        bytes32 r = bytes32(signature[0:32]);
-        bytes32 s = bytes32(signature[32:64]);
-        uint8 v = uint8(signature[64]);
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
+        // The length is known: slices would check their bounds three times more.
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            s := calldataload(add(signature.offset, 32))
+            v := byte(0, calldataload(add(signature.offset, 64)))
+        }
+        return recover(digest, r, s, v);
+    }
+
+    function recover(bytes32 digest, bytes32 r, bytes32 s, uint8 v) internal pure returns (address signer) {
         if (uint256(s) > halfOrder) revert ISigned.SignatureHighS(s);
         if (v != 27 && v != 28) revert ISigned.SignatureBadV(v);
         signer = ecrecover(digest, v, r, s);

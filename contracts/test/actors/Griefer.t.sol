@@ -59,7 +59,7 @@ contract GrieferTest is Stage {
     /// @dev Calls that only a contract of ours makes.
     function isInner(string memory name) private pure returns (bool) {
         bytes32 hash = keccak256(bytes(name));
-        return hash == keccak256("initialize") || hash == keccak256("settleItem") || hash == keccak256("payoutItem")
+        return hash == keccak256("initialize") || hash == keccak256("settleOne") || hash == keccak256("payoutOne")
             || hash == keccak256("payRegistration");
     }
 }

@@ -28,7 +28,9 @@ contract StrangeTokensTest is World {
         calling.mint(address(accountant), 100 ether);
         bytes memory promised = promiseOf(50 ether);
         ISettlements.Settlement[] memory none = new ISettlements.Settlement[](0);
-        bytes[9] memory ways = [
+        bytes[11] memory ways = [
+            abi.encodeCall(ISettlements.settleOne, (type(uint256).max, bob, settlement(bob, 50 ether))),
+            abi.encodeCall(ISettlements.payoutOne, (bob, 50 ether, type(uint256).max)),
             abi.encodeCall(ISettlements.settle, (bob, 50 ether, preimage, promised)),
             abi.encodeCall(ISettlements.settleMany, (none)),
             abi.encodeCall(ISettlements.payout, (new address[](0), new uint256[](0))),
@@ -45,6 +47,24 @@ contract StrangeTokensTest is World {
             holds(calling.called() && calling.refused(), "refused");
             equal(balanceOf(bob), (i + 1) * 1 ether, "paid once");
         }
+    }
+
+    /// @notice The item that pays is the contract's own call; whoever is called in it does not become the contract.
+    function test_no_item_is_called_from_outside_while_a_batch_is_under_way() public {
+        CallingToken calling = new CallingToken();
+        useToken(address(calling));
+        calling.mint(address(accountant), 10 ether);
+        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](2);
+        items[0] = settlement(bob, 1 ether);
+        items[1] = settlement(dave, 1 ether);
+        bytes memory inner =
+            abi.encodeCall(ISettlements.settleOne, (type(uint256).max, carol, settlement(bob, 9 ether)));
+        calling.callNext(address(accountant), inner);
+        vm.prank(carol);
+        accountant.settleMany(items);
+        holds(calling.called() && calling.refused(), "refused");
+        equal(balanceOf(bob), 1 ether, "Bob");
+        equal(balanceOf(dave), 1 ether, "Dave");
     }
 
     function test_a_channel_that_is_entered_again_in_a_payment_pays_what_it_owes() public {

@@ -70,7 +70,7 @@ contract OutOfGasTest is Stage {
         settleFor(bob, newKey, 500 ether);
         pass(3 days + 7 hours);
         ISettlements.Settlement[] memory items = new ISettlements.Settlement[](1);
-        items[0] = ISettlements.Settlement(bob, 501 ether, preimage, promiseBy(newKey, bob, 501 ether));
+        items[0] = settlementBy(newKey, bob, 501 ether);
         sweep(vm.addr(newKey), address(accountant), abi.encodeCall(ISettlements.settleMany, (items)), 30_000);
     }
 

@@ -38,6 +38,15 @@ abstract contract Signing {
         return abi.encodePacked(r, s, v);
     }
 
+    /// @param signature `r` 32 bytes ‖ `s` 32 bytes ‖ `v` 1 byte.
+    function split(bytes memory signature) internal pure returns (bytes32 r, bytes32 s, uint8 v) {
+        assembly ("memory-safe") {
+            r := mload(add(signature, 0x20))
+            s := mload(add(signature, 0x40))
+            v := byte(0, mload(add(signature, 0x60)))
+        }
+    }
+
     function signStruct(uint256 key, address verifier, bytes32 structHash) internal view returns (bytes memory) {
         return signDigest(key, digestOf(verifier, structHash));
     }

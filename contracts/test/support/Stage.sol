@@ -276,8 +276,11 @@ abstract contract Stage is World, TickChain {
     function writeInnerCalls() private {
         address a = address(accountant);
         add("initialize", a, address(registry), bob, abi.encodeCall(IAccountant.initialize, (bob, bob, 0, 0)));
-        add("settleItem", a, a, dave, abi.encodeCall(ISettlements.settleItem, (carol, settlement(dave, 2 ether))));
-        add("payoutItem", a, a, dave, abi.encodeCall(ISettlements.payoutItem, (dave, 1 ether)));
+        uint256 balance = balanceOf(a);
+        add(
+            "settleOne", a, a, dave, abi.encodeCall(ISettlements.settleOne, (balance, carol, settlement(dave, 2 ether)))
+        );
+        add("payoutOne", a, a, dave, abi.encodeCall(ISettlements.payoutOne, (dave, 1 ether, balance)));
     }
 
     function send(address sender, Call memory c) internal returns (bool done) {

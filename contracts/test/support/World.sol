@@ -155,7 +155,17 @@ abstract contract World is Assert, Signing {
     }
 
     function settlement(address provider, uint256 amount) internal view returns (ISettlements.Settlement memory) {
-        return ISettlements.Settlement(provider, amount, preimage, promiseTo(provider, amount));
+        return settlementBy(carolKey, provider, amount);
+    }
+
+    /// @param key that signed the promise.
+    function settlementBy(uint256 key, address provider, uint256 amount)
+        internal
+        view
+        returns (ISettlements.Settlement memory)
+    {
+        (bytes32 r, bytes32 s, uint8 v) = split(promiseBy(key, provider, amount));
+        return ISettlements.Settlement(provider, amount, preimage, r, s, v);
     }
 
     function reportShortage(address provider, uint256 amount) internal {

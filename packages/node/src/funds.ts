@@ -84,7 +84,7 @@ export function createFundsReader(
         rpc.getContractEvents({
           address: own.accountant,
           abi: accountantAbi,
-          eventName: 'ProviderSettled',
+          eventName: 'OrderSettled',
           args: { provider: own.identity },
           fromBlock: profile.deployedAtBlock,
           strict: true,

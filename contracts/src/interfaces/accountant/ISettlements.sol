@@ -32,12 +32,15 @@ interface ISettlements {
         uint256 deadline;
     }
 
-    /// @dev An accountant's promise with its preimage: one item of `settleMany`.
+    /// @dev An accountant's promise with its preimage: one item of `settleMany`. Its signature lies in three fields:
+    /// an item of fixed size costs less to send and to pass on.
     struct Settlement {
         address provider;
         uint256 amount;
         bytes32 preimage;
-        bytes signature;
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
     }
 
     error NotSelf(address sender);
@@ -50,12 +53,13 @@ interface ISettlements {
     error ReplacedKeyIntoStake(uint256 rotation);
 
     /// @param amount of the promise, cumulative.
-    /// @param paid in all by this call, the fee included.
-    /// @param beneficiary who got `paid − fee`; the accountant's own address where it went into stake.
+    /// @param paid in all by this call, an order's fee included; to the registered beneficiary, if there was no order.
     /// @param preimage with it the accountant can collect from the consumers' channels.
-    event ProviderSettled(
-        address indexed provider, uint256 amount, uint256 paid, uint256 fee, address beneficiary, bytes32 preimage
-    );
+    event ProviderSettled(address indexed provider, uint256 amount, uint256 paid, bytes32 preimage);
+    /// @dev Follows the `ProviderSettled` of an order.
+    /// @param beneficiary who got what was paid less the fee; the accountant itself where it went into stake.
+    /// @param fee that the transactor got.
+    event OrderSettled(address indexed provider, address beneficiary, uint256 fee);
     event ProviderPaidOut(address indexed provider, uint256 upTo, uint256 paid, address beneficiary);
     /// @param reason selector of the error; zero where there was none.
     event SettlementSkipped(address indexed provider, uint256 amount, bytes4 reason);
@@ -83,8 +87,12 @@ interface ISettlements {
     /// @notice `settle` for several providers; an item that fails is skipped with an event.
     function settleMany(Settlement[] calldata items) external;
 
-    /// @dev One item of `settleMany`, in its own call. Only the contract itself calls it.
-    function settleItem(address sender, Settlement calldata item) external;
+    /// @dev One item of `settleMany`, in its own call. Only the contract itself calls it; so it may believe what it is
+    /// told. Its selector happens to be an early one: each that is compared before it costs an item 22 gas.
+    /// @param balance what the contract holds before this item: read once for the batch.
+    /// @param sender of the batch.
+    /// @return left what this item took of it.
+    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 left);
 
     /// @notice Pays providers who wished it up to these totals, to their beneficiaries. Sent by the operator.
     /// @dev From free funds only, less what guarantees lack, and never in punishment. It raises `settled`, so a
@@ -92,8 +100,8 @@ interface ISettlements {
     /// @param upTo all that the provider has been paid afterwards.
     function payout(address[] calldata providers, uint256[] calldata upTo) external;
 
-    /// @dev One item of `payout`, in its own call. Only the contract itself calls it.
-    function payoutItem(address provider, uint256 upTo) external;
+    /// @dev One item of `payout`, in its own call, as `settleOne` is. Only the contract itself calls it.
+    function payoutOne(address provider, uint256 upTo, uint256 balance) external returns (uint256 left);
 
     /// @notice Records that the accountant could not pay a promise, where a settlement would move nothing. By anybody.
     /// @dev From then on the provider is short: the punishment starts, and three days later a settlement may draw on

@@ -70,8 +70,8 @@ abstract contract ProviderMoves is Ghosts {
     function settleBoth(uint256 bobs, uint256 daves) external watched {
         ISettlements.Settlement[] memory items = new ISettlements.Settlement[](2);
         (bobs, daves) = (nextTo(bob, bobs), nextTo(dave, daves));
-        items[0] = ISettlements.Settlement(bob, bobs, preimage, promiseBy(operatorKey(), bob, bobs));
-        items[1] = ISettlements.Settlement(dave, daves, preimage, promiseBy(operatorKey(), dave, daves));
+        items[0] = settlementBy(operatorKey(), bob, bobs);
+        items[1] = settlementBy(operatorKey(), dave, daves);
         uint256 before = balanceOf(address(accountant));
         vm.prank(accountant.operator());
         accountant.settleMany(items);

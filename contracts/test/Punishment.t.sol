@@ -510,4 +510,23 @@ contract DrawsTest is PunishmentWorld {
         settleFor(dave, carolKey, 10 ether + 1);
         equal(accountant.punishedSince(), since, "punished as before");
     }
+
+    /// @notice Nor is a large promise hidden behind a small one that is short: Bob reports it, and his clock goes on.
+    function test_who_is_short_reports_a_higher_promise_and_no_small_settlement_resets_the_clock() public {
+        stakeFor(bob, 10 ether);
+        settleFor(bob, carolKey, 10 ether + 1);
+        uint256 since = accountant.providerOf(bob).shortSince;
+        holds(since != 0, "short of one wei");
+        accountant.reportShortage(bob, 100 ether, preimage, promiseOf(100 ether));
+        equal(accountant.providerOf(bob).shortSince, since, "the clock goes on");
+        bytes memory again = promiseOf(100 ether);
+        vm.expectRevert(err(IBooks.NotShort.selector, 90 ether, 0));
+        accountant.reportShortage(bob, 100 ether, preimage, again);
+
+        vm.warp(since + 3 days - 1);
+        fund(address(accountant), 2);
+        settleFor(bob, carolKey, 10 ether + 1);
+        settleFor(bob, carolKey, 10 ether + 2);
+        equal(accountant.providerOf(bob).shortSince, since, "and no small settlement stops it");
+    }
 }

@@ -43,6 +43,19 @@ contract AnnouncingRotationTest is World {
         }
     }
 
+    /// @notice A standing announcement would be no notice.
+    function test_refuses_to_rotate_long_after_the_notice() public {
+        announceRotation(newKey);
+        uint256 until = block.timestamp + 2 * rotationNotice;
+        pass(2 * rotationNotice + 1);
+        vm.expectRevert(err(IRotation.RotationExpired.selector, until, until + 1));
+        accountant.rotate();
+        announceRotation(newKey);
+        pass(2 * rotationNotice);
+        accountant.rotate();
+        equal(accountant.operator(), vm.addr(newKey), "at the last moment");
+    }
+
     function test_refuses_to_rotate_unannounced_cancelled_or_before_the_notice() public {
         vm.expectRevert(err(IRotation.RotationNotAnnounced.selector));
         accountant.rotate();

@@ -267,7 +267,10 @@ abstract contract Books is IBooks {
         Account memory account = _accounts[identity];
         owed = _owed(account.settled, amount);
         uint256 available = _free(balance) + _deposits[identity].stake - account.lack;
-        require(available < owed && account.shortSince == 0, NotShort(owed, available));
+        // Who is short already may report a higher promise, or one of a new key: else a small one would hide it.
+        Shortage memory known = _shortages[identity];
+        bool isNews = account.shortSince == 0 || _saturated(amount) > known.upTo || known.rotation != _state.rotations;
+        require(available < owed && isNews, NotShort(owed, available));
         _noteShortage(identity, account, owed, 0);
         _accounts[identity] = account;
     }

@@ -46,6 +46,9 @@ abstract contract Rotation is IRotation, Funds {
         address next = _nextOperator;
         if (next == address(0)) revert RotationNotAnnounced();
         _requireDue(_nextOperatorAt);
+        // A standing announcement would be no notice.
+        uint256 until = _nextOperatorAt + _rotationNotice;
+        if (block.timestamp > until) revert RotationExpired(until, block.timestamp);
         address previous = _state.operator;
         uint16 rotation = _state.rotations + 1;
 

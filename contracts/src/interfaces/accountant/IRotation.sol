@@ -7,6 +7,7 @@ pragma solidity ^0.8.28;
 interface IRotation {
     error OperatorUsedBefore(address operator);
     error RotationNotAnnounced();
+    error RotationExpired(uint256 until, uint256 timestamp);
 
     event RotationAnnounced(address operator, uint256 dueAt);
     event RotationCancelled();
@@ -17,7 +18,7 @@ interface IRotation {
 
     function cancelRotation() external;
 
-    /// @notice Makes the announced operator the operator, by anybody, once the notice is over.
+    /// @notice Makes the announced operator the operator, by anybody, once the notice is over and for as long again.
     function rotate() external;
 
     /// @return operator zero where none is announced.

@@ -462,14 +462,30 @@ contract DrawsTest is PunishmentWorld {
         settleBob(15 ether);
         stepHours(24);
         accountant.rebalance(bob);
-        uint256 refilled = guaranteeOf(bob);
-        holds(refilled != 0, "the reserve refilled some");
+        holds(guaranteeOf(bob) != 0, "the reserve refilled some");
         settleBob(100 ether);
         pass(3 days);
         settleBob(100 ether);
         uint256 all = balanceOf(bob);
-        equal(all, 20 ether + refilled, "guarantee, its place once, and the refill from the reserve");
+        equal(all, 20 ether, "the guarantee, and its place once, whether by refill or by draw");
         equal(accountant.providerOf(bob).drawn, 10 ether, "no more than the stake was drawn");
+    }
+
+    /// @notice A small stake, refilled and paid in turn, takes from the reserve what it was worth once.
+    function test_a_provider_of_the_operators_own_does_not_empty_the_reserve() public {
+        fund(address(accountant), 1 ether);
+        stakeFor(dave, 1 ether);
+        lackOfBob(9 ether);
+        stepHours(6 + 1000);
+        accountant.updatePunishment();
+        uint256 reserved = accountant.reserve();
+        settleFor(dave, carolKey, 100 ether);
+        accountant.rebalance(dave);
+        settleFor(dave, carolKey, 100 ether);
+        vm.expectRevert(err(IBooks.NothingToRebalance.selector));
+        accountant.rebalance(dave);
+        equal(accountant.reserve(), reserved - 1 ether, "the rest stays");
+        equal(balanceOf(dave), 2 ether, "his guarantee twice");
     }
 
     function test_what_free_funds_refilled_is_drawn_again() public {

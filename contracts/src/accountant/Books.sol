@@ -341,17 +341,19 @@ abstract contract Books is IBooks {
         if (left != guarantee) emit GuaranteeChanged(identity, left);
     }
 
-    /// @dev From free funds, then from the reserve.
+    /// @dev From free funds, then from the reserve: once, until free funds made that good. Else a provider of the
+    /// operator's own would empty it, refilled and paid in turn.
     function _bookRefill(address identity, uint256 balance) internal {
         Account memory account = _accounts[identity];
         Deposit memory deposit = _deposits[identity];
         uint256 fromFree = _min(account.lack, _free(balance));
-        uint256 fromReserve = _min(account.lack - fromFree, _backing.reserve);
+        uint256 fromReserve = _min(_less(account.lack - fromFree, deposit.drawn), _backing.reserve);
         require(fromFree + fromReserve != 0, NothingToRebalance());
 
         if (fromReserve != 0) {
             _backing.reserve = _to128(_backing.reserve - fromReserve);
             _sums.apart = _to128(_sums.apart - fromReserve);
+            deposit.drawn = _to96(deposit.drawn + fromReserve);
             _setLack(identity, account, deposit, account.lack - fromReserve, false);
         }
         if (fromFree != 0) _setLack(identity, account, deposit, account.lack - fromFree, true);

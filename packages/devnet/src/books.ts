@@ -49,17 +49,26 @@ export interface Books {
   readonly imbalances: readonly string[]
 }
 
+/** All of a reading is of one block: a collection in between would belong to one figure and not to the other. */
+interface ChainView {
+  readonly devnet: Devnet
+  readonly crypto: Crypto
+  readonly blockNumber: bigint
+}
+
 /** What each consumer was topped up with, which only the devnet knows. */
 export type TopUps = Readonly<Record<'alice' | 'erin', bigint>>
 
 export async function readBooks(crypto: Crypto, devnet: Devnet, topUps: TopUps): Promise<Books> {
-  const { people } = devnet
+  const { people, chain } = devnet
+  const blockNumber = await reach(chain.rpcUrl, () => chain.rpc.getBlockNumber({ cacheTime: 0 }))
+  const view = { devnet, crypto, blockNumber }
   const [alice, erin, bob, dan, hub] = await Promise.all([
-    readConsumer(crypto, devnet, people.alice, topUps.alice),
-    readConsumer(crypto, devnet, people.erin, topUps.erin),
-    readProvider(devnet, people.bob),
-    readProvider(devnet, people.dan),
-    readHub(devnet),
+    readConsumer(view, people.alice, topUps.alice),
+    readConsumer(view, people.erin, topUps.erin),
+    readProvider(view, people.bob),
+    readProvider(view, people.dan),
+    readHub(view),
   ])
   const consumers = { alice, erin }
   const providers = { bob, dan }
@@ -88,7 +97,7 @@ export async function readBooks(crypto: Crypto, devnet: Devnet, topUps: TopUps):
   same('transactor wallet', hub.transactorWallet, transactorFees)
   for (const [name, book] of Object.entries(consumers)) {
     const taken = book.collected + book.registrationFee + book.transactorFee
-    const { balance } = await channelOf(crypto, devnet, people[name as HomeName].identity)
+    const { balance } = await channelOf(view, people[name as HomeName].identity)
     same(`${name}: topped up = channel + collected + registration`, book.toppedUp, balance + taken)
   }
   return {
@@ -106,9 +115,10 @@ export async function readBooks(crypto: Crypto, devnet: Devnet, topUps: TopUps):
   }
 }
 
-async function readConsumer(crypto: Crypto, devnet: Devnet, person: Person, toppedUp: bigint): Promise<ConsumerBook> {
+async function readConsumer(view: ChainView, person: Person, toppedUp: bigint): Promise<ConsumerBook> {
+  const { devnet, blockNumber } = view
   const { consumer } = await person.api.status()
-  const { settled } = await channelOf(crypto, devnet, person.identity)
+  const { settled } = await channelOf(view, person.identity)
   const { rpc, rpcUrl } = devnet.chain
   const [event] = await reach(rpcUrl, () =>
     rpc.getContractEvents({
@@ -117,6 +127,7 @@ async function readConsumer(crypto: Crypto, devnet: Devnet, person: Person, topp
       eventName: 'IdentityRegistered',
       args: { identity: person.identity },
       fromBlock: devnet.profile.deployedAtBlock,
+      toBlock: blockNumber,
       strict: true,
     }),
   )
@@ -135,8 +146,8 @@ async function readConsumer(crypto: Crypto, devnet: Devnet, person: Person, topp
   }
 }
 
-async function readProvider(devnet: Devnet, person: Person): Promise<ProviderBook> {
-  const [{ provider }, wallet] = await Promise.all([person.api.status(), balanceOf(devnet, person.identity)])
+async function readProvider(view: ChainView, person: Person): Promise<ProviderBook> {
+  const [{ provider }, wallet] = await Promise.all([person.api.status(), balanceOf(view, person.identity)])
   return {
     credited: BigInt(provider.credited),
     settled: BigInt(provider.settled),
@@ -150,12 +161,13 @@ async function readProvider(devnet: Devnet, person: Person): Promise<ProviderBoo
 }
 
 /** The accountant's own figures, and what its contract and the transactor hold. */
-async function readHub(devnet: Devnet) {
+async function readHub(view: ChainView) {
+  const { devnet } = view
   const { accountant, startBalance, transactor } = devnet.contracts
   const [report, balance, transactorWallet] = await Promise.all([
     devnet.accountantStatus(),
-    balanceOf(devnet, accountant),
-    balanceOf(devnet, transactor),
+    balanceOf(view, accountant),
+    balanceOf(view, transactor),
   ])
   return {
     credited: BigInt(report.credited),
@@ -167,22 +179,23 @@ async function readHub(devnet: Devnet) {
   }
 }
 
-function balanceOf({ chain, profile }: Devnet, of: Address): Promise<bigint> {
+function balanceOf({ devnet: { chain, profile }, blockNumber }: ChainView, of: Address): Promise<bigint> {
   const { token } = profile.contracts
   return reach(chain.rpcUrl, () =>
-    chain.rpc.readContract({ address: token, abi: mystTokenAbi, functionName: 'balanceOf', args: [of] }),
+    chain.rpc.readContract({ address: token, abi: mystTokenAbi, functionName: 'balanceOf', args: [of], blockNumber }),
   )
 }
 
-async function channelOf(crypto: Crypto, devnet: Devnet, identity: Address) {
+async function channelOf(view: ChainView, identity: Address) {
+  const { devnet, crypto, blockNumber } = view
   const { chain, profile, contracts } = devnet
   const channel = channelAddress(crypto, profile.contracts, identity, contracts.accountant)
-  const code = await reach(chain.rpcUrl, () => chain.rpc.getCode({ address: channel }))
+  const code = await reach(chain.rpcUrl, () => chain.rpc.getCode({ address: channel, blockNumber }))
   const settled =
     code === undefined
       ? 0n
       : await reach(chain.rpcUrl, () =>
-          chain.rpc.readContract({ address: channel, abi: consumerChannelAbi, functionName: 'settled' }),
+          chain.rpc.readContract({ address: channel, abi: consumerChannelAbi, functionName: 'settled', blockNumber }),
         )
-  return { balance: await balanceOf(devnet, channel), settled, deployed: code !== undefined }
+  return { balance: await balanceOf(view, channel), settled, deployed: code !== undefined }
 }

@@ -125,7 +125,11 @@ export async function tellStory(crypto: Crypto, devnet: Devnet, say: (line: stri
   say(
     `Bob settles ${formatMyst(BigInt(settlement.paid))} MYST on chain; ${formatMyst(BigInt(settlement.transactorFee))} go to the transactor.`,
   )
-  const books = await until(() => readBooks(crypto, devnet, topUps), collectedAll)
+  // Providers and accountant say what they have seen, a moment after the chain shows it.
+  const books = await until(
+    () => readBooks(crypto, devnet, topUps),
+    (seen) => collectedAll(seen) && seen.imbalances.length === 0,
+  )
   say(`The accountant has collected ${formatMyst(collected(books))} MYST from the channels of Alice and Erin.`)
 
   const failures = [...books.imbalances]

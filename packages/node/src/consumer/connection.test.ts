@@ -54,12 +54,15 @@ let aliceNode: LinkNode
 let him: Bob
 let book: PayerBook
 let tunnelsOpen: number
+/** How long a tunnel takes to open: what a provider says meanwhile must not be lost. */
+let openingMs: number
 
 beforeEach(async () => {
   const network = createMemoryNetwork()
   bobNode = network.node()
   aliceNode = network.node()
   tunnelsOpen = 0
+  openingMs = 0
   book = openPayerBook(crypto, createMemoryStore(), alice, channel)
   him = { dials: 0, links: [], promised: [], onOpen() {}, onPromises() {}, lastInvoice: undefined }
   bobNode.onLink(serve)
@@ -120,6 +123,7 @@ const driver: ConsumerDriver = {
       parameters: new Uint8Array(),
       async open() {
         tunnelsOpen++
+        await wait(openingMs)
         return {
           description: 'nothing',
           stats: async () => {
@@ -256,7 +260,11 @@ describe('a provider that is no provider', () => {
     await mine.disconnect()
   })
 
-  test('says why it ends: nobody dials it again', async () => {
+  test.each([
+    { when: 'once we have begun', opening: 0 },
+    { when: 'before we have', opening: 100 },
+  ])('says why it ends, $when: nobody dials it again', async ({ opening }) => {
+    openingMs = opening
     him.onOpen = (link) => {
       void tell(link, { kind: 'end', sessionId: new Uint8Array(16).fill(1), reason: 'replaced' }).then(() =>
         link.close('replaced'),

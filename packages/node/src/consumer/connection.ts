@@ -121,6 +121,8 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   let connectedAtMs: number | undefined
   let listen = options.listen
   const closing = new AbortController()
+  /** Said by a provider between its accept and our beginning: heard then, or we would dial again who has sent us away. */
+  const early = new WeakMap<Link, ToConsumer>()
   let patience: { sinceMs: number; waitMs: number } = { sinceMs: 0, waitMs: redialMs.first }
 
   function become(next: ConnectionState, why?: string): void {
@@ -214,6 +216,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
       const message = decodeMessage(toConsumerSchema, body)
       if (!message.ok) throw new Fault(message.refusal.code)
       if (live?.link === link) hear(live, message.value)
+      else early.set(link, message.value)
       return encodeMessage(emptySchema, {})
     })
   }
@@ -256,6 +259,8 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     path = 'link'
     connectedAtMs ??= clock.nowMs()
     become('connected')
+    const said = early.get(session.link)
+    if (said !== undefined) hear(session, said)
     void session.link.closed.then((why) => lost(session, why))
     void stayAlive(session)
     void improvePath(session)

@@ -8,9 +8,9 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { type ChainClient, connectChain } from '@myst/chain'
+import { anvilPath } from '@myst/devnet'
 
 export interface Anvil {
   readonly client: ChainClient
@@ -48,11 +48,4 @@ export async function startAnvil(args: readonly string[] = []): Promise<Anvil> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** The program itself: npm's launcher would be a second process in between, which a signal to it doesn't reach. */
-function anvilPath(): string {
-  const name = `@foundry-rs/anvil-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`
-  const require = createRequire(createRequire(import.meta.url).resolve('@foundry-rs/anvil/package.json'))
-  return require.resolve(`${name}/bin/anvil`)
 }

@@ -215,7 +215,11 @@ async function showAll(long: boolean) {
   for (const name of planted.missed) console.error(`MISSED ${name}`)
   const cases = long ? 1_000_000 : 10_000
   console.error(`comparing ${cases} cases with TypeScript …`)
-  const differential = await runDifferential({ cases, seed: Date.now() % 2 ** 31, onProgress: console.error })
+  const differential = await runDifferential({
+    cases,
+    seed: Date.now() % 2 ** 31,
+    onProgress: (done) => console.error(`${done} of ${cases}`),
+  })
   for (const mismatch of differential.mismatches) console.error('MISMATCH', mismatch)
   return {
     passed: tests.passed,

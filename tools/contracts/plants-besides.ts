@@ -122,8 +122,8 @@ export const plantsBesides: readonly Plant[] = [
     edits: [
       {
         file: books,
-        find: 'uint256 drawable = lack > deposit.drawn ? lack - deposit.drawn : 0;',
-        replace: 'uint256 drawable = lack;',
+        find: '_min(rest - paid, _less(lack, deposit.drawn))',
+        replace: '_min(rest - paid, lack)',
       },
     ],
     caughtBy: 'DrawsTest.test_draws_no_more_than_the_guarantee_lacks',
@@ -247,5 +247,41 @@ export const plantsBesides: readonly Plant[] = [
       },
     ],
     caughtBy: 'ChannelMoneyTest.test_refuses_to_recover_its_own_token_by_a_second_door',
+  },
+  {
+    name: 'small-settlement',
+    mistake: 'a small settlement begins the clock of a short provider anew',
+    edits: [
+      {
+        file: books,
+        find: '} else if (account.settled >= short.upTo || short.rotation != _state.rotations) {',
+        replace: '} else {',
+      },
+    ],
+    caughtBy: 'DrawsTest.test_a_small_settlement_does_not_reset_the_clock_of_a_short_provider',
+  },
+  {
+    name: 'hidden-shortage',
+    mistake: 'who is short of a small promise cannot report a large one',
+    edits: [{ file: books, find: '_isNews(_shortages[identity], amount)', replace: 'account.shortSince == 0' }],
+    caughtBy: 'DrawsTest.test_who_is_short_reports_a_higher_promise_and_no_small_settlement_resets_the_clock',
+  },
+  {
+    name: 'emptied-reserve',
+    mistake: 'a small stake is refilled from the reserve again and again',
+    edits: [{ file: books, find: '_less(account.lack - fromFree, deposit.drawn)', replace: 'account.lack - fromFree' }],
+    caughtBy: 'DrawsTest.test_a_provider_of_the_operators_own_does_not_empty_the_reserve',
+  },
+  {
+    name: 'standing-rotation',
+    mistake: 'a rotation that was announced long ago comes without notice',
+    edits: [
+      {
+        file: rotation,
+        find: 'if (block.timestamp > until) revert RotationExpired(until, block.timestamp);',
+        replace: '',
+      },
+    ],
+    caughtBy: 'AnnouncingRotationTest.test_refuses_to_rotate_long_after_the_notice',
   },
 ]

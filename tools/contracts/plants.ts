@@ -112,7 +112,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'W20b',
     mistake: 'an underflow takes back the settlement that would start the punishment',
-    edits: [{ file: books, find: 'missing <= free)) return;', replace: 'free - missing >= 0)) return;' }],
+    edits: [{ file: books, find: '|| _sums.missing > free;', replace: '|| !(free - _sums.missing >= 0);' }],
     caughtBy: 'PunishmentBeginsAndEndsTest.test_starts_by_a_settlement_that_leaves_guarantees_uncovered',
   },
   {

@@ -132,15 +132,12 @@ abstract contract Books is IBooks {
 
     /// @dev With a plain token the balance is never below what is apart; with another it must not lock what is left.
     function _free(uint256 balance) internal view returns (uint256) {
-        uint256 apart = _sums.apart;
-        return balance > apart ? balance - apart : 0;
+        return _less(balance, _sums.apart);
     }
 
     /// @dev What may leave without touching any guarantee or what one lacks.
     function _spare(uint256 balance) internal view returns (uint256) {
-        uint256 free = _free(balance);
-        uint256 missing = _sums.missing;
-        return free > missing ? free - missing : 0;
+        return _less(_free(balance), _sums.missing);
     }
 
     // The operator
@@ -206,8 +203,7 @@ abstract contract Books is IBooks {
         paid = _min(rest, deposit.stake - lack);
         uint256 drawn;
         if (paid < rest && account.shortSince != 0 && block.timestamp >= account.shortSince + patience) {
-            uint256 drawable = lack > deposit.drawn ? lack - deposit.drawn : 0;
-            drawn = _bookDraw(identity, _min(rest - paid, drawable));
+            drawn = _bookDraw(identity, _min(rest - paid, _less(lack, deposit.drawn)));
             deposit.drawn = _to96(deposit.drawn + drawn);
         }
         _setLack(identity, account, deposit, lack + paid, false);
@@ -263,14 +259,12 @@ abstract contract Books is IBooks {
     }
 
     /// @dev Records a shortage that a settlement could not, because it would move nothing.
-    function _bookShortage(address identity, uint256 amount, uint256 balance) internal returns (uint256 owed) {
+    function _bookShortage(address identity, uint256 amount, uint256 balance) internal {
         Account memory account = _accounts[identity];
-        owed = _owed(account.settled, amount);
+        uint256 owed = _owed(account.settled, amount);
         uint256 available = _free(balance) + _deposits[identity].stake - account.lack;
         // Who is short already may report a higher promise, or one of a new key: else a small one would hide it.
-        Shortage memory known = _shortages[identity];
-        bool isNews = account.shortSince == 0 || _saturated(amount) > known.upTo || known.rotation != _state.rotations;
-        require(available < owed && isNews, NotShort(owed, available));
+        require(available < owed && _isNews(_shortages[identity], amount), NotShort(owed, available));
         _noteShortage(identity, account, owed, 0);
         _accounts[identity] = account;
     }
@@ -285,15 +279,18 @@ abstract contract Books is IBooks {
                 ++_state.shortProviders;
             }
             uint256 upTo = account.settled + (owed - paid);
-            if (upTo > short.upTo || short.rotation != _state.rotations) {
-                _shortages[identity] = Shortage(_saturated(upTo), _state.rotations);
-            }
+            if (_isNews(short, upTo)) _shortages[identity] = Shortage(_saturated(upTo), _state.rotations);
             emit SettlementShort(identity, owed, paid);
         } else if (account.settled >= short.upTo || short.rotation != _state.rotations) {
             account.shortSince = 0;
             --_state.shortProviders;
             delete _shortages[identity];
         }
+    }
+
+    /// @dev What is known of somebody who is not short is empty, so that any shortage is news.
+    function _isNews(Shortage memory known, uint256 upTo) private view returns (bool) {
+        return _saturated(upTo) > known.upTo || known.rotation != _state.rotations;
     }
 
     /// @dev More can never be settled.
@@ -404,28 +401,24 @@ abstract contract Books is IBooks {
         emit OperatorPunished(amount, due);
     }
 
-    /// @dev After a settlement, which alone may both start and end a punishment.
+    /// @dev Starts or ends a punishment. Only settlements and shortages call it: nothing else is a weapon that starts one.
     function _judge(uint256 free) internal {
-        bool due = _state.shortProviders != 0 || _sums.missing > free;
-        if (due == (_state.punishedSince != 0)) return;
-        if (due) _startPunishmentIfDue(free);
-        else _endPunishmentIfOver(free);
-    }
-
-    /// @dev Starts a punishment. Only settlements call it, so nothing else can be used as a weapon.
-    function _startPunishmentIfDue(uint256 free) internal {
-        uint256 missing = _sums.missing;
-        if (_state.punishedSince != 0 || (_state.shortProviders == 0 && missing <= free)) return;
+        if (_state.punishedSince != 0) return _endPunishmentIfOver(free);
+        if (!_isPunishable(free)) return;
         _state.punishedSince = uint40(block.timestamp);
         _stakes.movedHours = 0;
-        emit PunishmentStarted(missing, free);
+        emit PunishmentStarted(_sums.missing, free);
     }
 
     /// @dev Ends it when guarantees are covered again and nobody is left short.
     function _endPunishmentIfOver(uint256 free) internal {
-        if (_state.punishedSince == 0 || _state.shortProviders != 0 || _sums.missing > free) return;
+        if (_state.punishedSince == 0 || _isPunishable(free)) return;
         _state.punishedSince = 0;
         emit PunishmentEnded();
+    }
+
+    function _isPunishable(uint256 free) private view returns (bool) {
+        return _state.shortProviders != 0 || _sums.missing > free;
     }
 
     // Numbers

@@ -49,7 +49,7 @@ abstract contract Settlements is ISettlements, Rotation {
         emit ProviderSettled(order.provider, order.amount, paid, preimage);
         emit OrderSettled(order.provider, to, order.fee);
         _send(order.transactor, order.fee);
-        if (to != address(this)) _send(to, paid - order.fee);
+        _sendAway(to, paid - order.fee);
     }
 
     function settleMany(Settlement[] calldata items) external onlyClone nonReentrant {
@@ -103,7 +103,7 @@ abstract contract Settlements is ISettlements, Rotation {
         uint256 balance = _balance();
         emit ShortageReported(identity, amount, preimage);
         _bookShortage(identity, amount, balance);
-        _startPunishmentIfDue(_free(balance));
+        _judge(_free(balance));
     }
 
     function changeSettleWish(SettleWish calldata wish, bytes calldata signature) external onlyClone {

@@ -5,8 +5,9 @@ pragma solidity ^0.8.28;
 library Attempt {
     error BatchOutOfGas(uint256 item, uint256 gasLeft);
 
-    /// @dev Gas that must be left before an item is tried: twice what the dearest item takes (a first settlement into
-    /// stake, 110 k). Without a floor the sender could starve an item of gas and have it skipped as if it were bad.
+    /// @dev Gas that must be left before an item is tried: seven times what an ordinary one takes (30 k, `bench/gas`);
+    /// only one on a key that was replaced dozens of rotations ago can take more. Without a floor the sender could
+    /// starve an item of gas and have it skipped as if it were bad.
     uint256 internal constant gasFloor = 220_000;
 
     /// @dev One word of the answer is read, so nobody's answer can eat the batch's gas.

@@ -21,10 +21,7 @@ contract GrieferTest is Stage {
     function setUp() public override {
         super.setUp();
         fund(mallory, 1000 ether);
-        vm.startPrank(mallory);
-        token.approve(address(accountant), plenty);
-        token.approve(address(registry), plenty);
-        vm.stopPrank();
+        allow(mallory);
     }
 
     /// @notice After any call of Mallory's a good call still succeeds, or what it was to do is done: then the state is

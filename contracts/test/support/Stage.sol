@@ -86,7 +86,7 @@ abstract contract Stage is World, TickChain {
         equal(accountant.punishedSince(), 0, "nobody is punished");
     }
 
-    function allow(address who) private {
+    function allow(address who) internal {
         fund(who, 10 ether);
         vm.startPrank(who);
         token.approve(address(accountant), plenty);

@@ -46,7 +46,7 @@ export async function startChain(place: Place, ipcPath: string): Promise<ChainPr
 }
 
 /** The program itself: npm's launcher would be a second process in between, which a signal to it doesn't reach. */
-function anvilPath(): string {
+export function anvilPath(): string {
   const name = `@foundry-rs/anvil-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`
   const require = createRequire(createRequire(import.meta.url).resolve('@foundry-rs/anvil/package.json'))
   return require.resolve(`${name}/bin/anvil`)

@@ -11,7 +11,7 @@
  */
 
 export { type Books, readBooks, type TopUps } from './books.ts'
-export { type ChainProcess, devnetChainId, startChain } from './chain-process.ts'
+export { anvilPath, type ChainProcess, devnetChainId, startChain } from './chain-process.ts'
 export { type DevnetContracts, deployDevnet, registrationFee, richKeys } from './contracts.ts'
 export { type Devnet, type Person, startDevnet } from './network.ts'
 export { type HomeName, homeNames, makePlaces, type Place, type Places } from './place.ts'

@@ -103,14 +103,15 @@ contract ClosingTest is World {
         settleBob(17 ether);
         equal(guaranteeOf(bob), 3 ether, "some of the guarantee is used");
         fund(address(accountant), 4 ether);
-        accountant.updatePunishment();
+        accountant.rebalance(bob);
+        equal(guaranteeOf(bob), 5 ether, "and whole again");
         close();
         announceForTheEnd();
+        vm.expectEmit(address(accountant));
+        emit IBooks.BackingReleased(carolsStake, 0);
         withdraw();
-        equal(balanceOf(treasury), carolsStake + 2 ether, "all but what Bob's guarantee lacks");
+        equal(balanceOf(treasury), carolsStake + 2 ether, "all that is not Bob's");
         equal(accountant.operatorStake() + accountant.reserve(), 0, "released");
-        accountant.rebalance(bob);
-        equal(guaranteeOf(bob), 5 ether, "guarantee");
         announceWithdrawal(type(uint256).max);
         pass(exitDelay);
         refuseWithdraw(err(IBooks.NothingToWithdraw.selector));
@@ -118,6 +119,22 @@ contract ClosingTest is World {
         takeStakeBack(bobKey, 5 ether);
         equal(balanceOf(bob), 17 ether + 5 ether + 5 ether, "Bob has all that was his");
         equal(balanceOf(address(accountant)), 0, "and nothing is left");
+    }
+
+    /// @notice Money that is there for a moment ends a punishment; it frees nothing as long as a guarantee lacks.
+    function test_a_loan_frees_nothing_of_what_backs_a_guarantee() public {
+        settleBob(17 ether);
+        close();
+        announceForTheEnd();
+        fund(address(accountant), 2 ether);
+        accountant.updatePunishment();
+        equal(accountant.punishedSince(), 0, "the punishment is over");
+        refuseWithdraw(err(IBooks.NothingToWithdraw.selector));
+        fund(address(accountant), 1 ether);
+        withdraw();
+        equal(balanceOf(treasury), 1 ether, "what is free");
+        settleFor(dave, carolKey, 2 ether);
+        equal(accountant.operatorStake() + accountant.reserve(), carolsStake, "what backs Bob is there");
     }
 
     function test_the_operators_stake_stays_while_anybody_is_short() public {

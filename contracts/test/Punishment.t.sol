@@ -328,6 +328,50 @@ contract PunishmentMovesTest is PunishmentWorld {
         equal(accountant.reserve(), kept + 10 ether / hourlyPerStake, "the seventh");
     }
 
+    /// @notice Who borrows money for one transaction ends a punishment and takes it out again: the hours go on.
+    function test_a_loan_of_one_transaction_puts_nothing_off() public {
+        lackOfBob(4 ether);
+        for (uint256 i = 1; i <= 20; ++i) {
+            pass(59 minutes);
+            fund(address(accountant), 4 ether);
+            accountant.updatePunishment();
+            holds(!punished(), "over");
+            settleFor(dave, carolKey, i * 4 ether);
+            holds(punished(), "and begun again");
+        }
+        equal(accountant.reserve(), 13 * 10 ether / hourlyPerStake, "19 hours and 40 minutes");
+    }
+
+    function test_goes_on_without_the_time_in_between() public {
+        lackOfBob(4 ether);
+        pass(8.5 hours);
+        fund(address(accountant), 4 ether);
+        accountant.rebalance(bob);
+        pass(7 days - 1);
+        settleBob(5 ether);
+        pass(0.5 hours - 1);
+        accountant.updatePunishment();
+        equal(accountant.reserve(), 2 * 10 ether / hourlyPerStake, "the first two hours");
+        pass(1);
+        accountant.updatePunishment();
+        equal(accountant.reserve(), 3 * 10 ether / hourlyPerStake, "the third is full");
+    }
+
+    function test_free_hours_that_are_left_are_left() public {
+        lackOfBob(4 ether);
+        stepHours(2);
+        fund(address(accountant), 4 ether);
+        accountant.rebalance(bob);
+        stepHours(24);
+        settleBob(5 ether);
+        pass(5 hours - 1);
+        accountant.updatePunishment();
+        equal(accountant.reserve(), 0, "four more");
+        pass(1);
+        accountant.updatePunishment();
+        equal(accountant.reserve(), 10 ether / hourlyPerStake, "the seventh in all");
+    }
+
     /// @notice New money at the operator's stake pays for the hours from now on, looked at in between or not.
     function test_new_operator_stake_is_not_charged_for_the_hours_before_it() public {
         fund(address(accountant), 5_000_000 ether);
@@ -404,6 +448,28 @@ contract DrawsTest is PunishmentWorld {
         equal(accountant.providerOf(bob).drawn, 5 ether, "drawn");
         equal(accountant.operatorStake() + accountant.reserve(), carolsStake - 5 ether, "by Carol");
         holds(punished(), "and the guarantee still lacks");
+    }
+
+    /// @notice Who was short when a rotation was announced draws before it: the notice is longer than his patience.
+    function test_a_rotation_comes_too_late_for_who_was_short_before() public {
+        shortBob();
+        announceRotation(newKey);
+        pass(3 days);
+        settleBob(15 ether);
+        equal(balanceOf(bob), 15 ether, "paid");
+        pass(rotationNotice - 3 days);
+        accountant.rotate();
+        equal(accountant.shortProviders(), 0, "nobody is short");
+    }
+
+    function test_says_when_a_shortage_ends() public {
+        shortBob();
+        fund(address(accountant), 5 ether);
+        bytes memory signature = promiseOf(15 ether);
+        vm.expectEmit(address(accountant));
+        emit IBooks.ShortageEnded(bob);
+        vm.prank(bob);
+        accountant.settle(bob, 15 ether, preimage, signature);
     }
 
     function test_draws_on_the_reserve_first() public {

@@ -294,6 +294,20 @@ contract TreasuryTest is World {
         refuseWithdraw(err(ITreasury.WithdrawalNotAnnounced.selector));
     }
 
+    /// @notice A stake that leaves one base unit free delays a withdrawal; it does not take the announcement away.
+    function test_what_could_not_be_paid_stays_announced() public {
+        announceWithdrawal(10 ether);
+        pass(exitDelay);
+        stakeFor(dave, 10 ether - 1);
+        withdraw();
+        equal(balanceOf(treasury), 1, "what there was");
+        equal(accountant.pendingWithdrawal().amount, 10 ether - 1, "the rest");
+        takeStakeBack(daveKey, 10 ether - 1);
+        withdraw();
+        equal(balanceOf(treasury), 10 ether, "all that was announced");
+        refuseWithdraw(err(ITreasury.WithdrawalNotAnnounced.selector));
+    }
+
     /// @notice W23: settlements in between come first, and what is another's is never withdrawn.
     function test_withdraws_at_most_what_is_free_of_stakes_guarantees_and_the_operators_stake() public {
         stakeBob(4 ether);

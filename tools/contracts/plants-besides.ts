@@ -12,6 +12,8 @@ const channel = 'ConsumerChannel.sol'
 const settlements = 'accountant/Settlements.sol'
 const rotation = 'accountant/Rotation.sol'
 const stakes = 'accountant/Stakes.sol'
+const treasury = 'accountant/Treasury.sol'
+const funds = 'accountant/Funds.sol'
 
 export const plantsBesides: readonly Plant[] = [
   {
@@ -92,8 +94,8 @@ export const plantsBesides: readonly Plant[] = [
     edits: [
       {
         file: books,
-        find: 'uint256 private constant freeHours = 6;',
-        replace: 'uint256 private constant freeHours = 0;',
+        find: 'uint256 private constant freeTime = 6 hours;',
+        replace: 'uint256 private constant freeTime = 0;',
       },
     ],
     caughtBy: 'PunishmentMovesTest.test_six_hours_are_free',
@@ -101,7 +103,7 @@ export const plantsBesides: readonly Plant[] = [
   {
     name: 'hours-moved-twice',
     mistake: 'the hours that were moved are forgotten',
-    edits: [{ file: books, find: '_stakes.movedHours = uint40(_stakes.movedHours + due);', replace: '' }],
+    edits: [{ file: books, find: '_stakes.movedUntil = uint40(movedUntil + due * 1 hours);', replace: '' }],
     caughtBy: 'PunishmentMovesTest.test_each_hour_moves_once',
   },
   {
@@ -283,5 +285,43 @@ export const plantsBesides: readonly Plant[] = [
       },
     ],
     caughtBy: 'AnnouncingRotationTest.test_refuses_to_rotate_long_after_the_notice',
+  },
+  {
+    name: 'borrowed-end',
+    mistake: 'a punishment that was ended by a loan begins with six free hours again',
+    edits: [
+      {
+        file: books,
+        find: 'endedAt != 0 && block.timestamp < endedAt + memoryTime',
+        replace: 'false',
+      },
+    ],
+    caughtBy: 'PunishmentMovesTest.test_a_loan_of_one_transaction_puts_nothing_off',
+  },
+  {
+    name: 'borrowed-release',
+    mistake: 'what backs guarantees is released while one lacks',
+    edits: [
+      { file: books, find: '_state.punishedSince != 0 || _sums.missing != 0) return;', replace: 'false) return;' },
+    ],
+    caughtBy: 'ClosingTest.test_a_loan_frees_nothing_of_what_backs_a_guarantee',
+  },
+  {
+    name: 'lost-announcement',
+    mistake: 'a withdrawal that could pay one base unit only is gone',
+    edits: [
+      {
+        file: treasury,
+        find: 'if (amount == pending.amount) delete _withdrawal;\n        else _withdrawal.amount = pending.amount - amount;',
+        replace: 'delete _withdrawal;',
+      },
+    ],
+    caughtBy: 'TreasuryTest.test_what_could_not_be_paid_stays_announced',
+  },
+  {
+    name: 'own-beneficiary',
+    mistake: 'what is settled to the accountant itself counts as gone',
+    edits: [{ file: funds, find: 'if (to == address(this)) revert RecipientIsAccountant();', replace: '' }],
+    caughtBy: 'StrangeTokensTest.test_refuses_the_accountant_as_its_own_beneficiary',
   },
 ]

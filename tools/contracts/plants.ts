@@ -163,7 +163,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'W24b',
     mistake: "the owner of a closed accountant takes providers' stakes and guarantees too",
-    edits: [{ file: books, find: '_sums.apart -= released;', replace: '_sums.apart = 0;' }],
+    edits: [{ file: books, find: '_sums.apart = _to128(_sums.apart - released);', replace: '_sums.apart = 0;' }],
     caughtBy: 'ClosingTest.test_the_owner_gets_what_is_left_and_nothing_of_providers',
   },
   {

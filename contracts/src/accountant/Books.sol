@@ -50,13 +50,18 @@ abstract contract Books is IBooks {
         uint128 reserve;
     }
 
-    /// @param movedHours for how many hours of this punishment the operator's stake was moved.
+    /// @param movedUntil when the operator's stake was moved last in a punishment, or can be for the first time.
+    /// @param endedAt when the last punishment ended; zero: none has.
     struct Stakes {
         uint128 total;
-        uint40 movedHours;
+        uint40 movedUntil;
+        uint40 endedAt;
     }
 
-    uint256 private constant freeHours = 6;
+    uint256 private constant freeTime = 6 hours;
+    /// @dev A punishment that begins so soon after the last one goes on with it. Else who borrows money for one
+    /// transaction ends it, begins it anew, and is free for six hours each time.
+    uint256 private constant memoryTime = 7 days;
     /// @dev Per hour, of all stakes: 0.04 %, so that a whole stake is used up after about a hundred days.
     uint256 private constant hourlyNumerator = 4;
     uint256 private constant hourlyDenominator = 10_000;
@@ -154,11 +159,15 @@ abstract contract Books is IBooks {
         _sums.apart = _to128(_sums.apart + amount);
     }
 
-    /// @dev Afterwards what backed the guarantees is free; guarantees and stakes stay.
+    /// @dev Afterwards what backed the guarantees is free; guarantees and stakes stay. Only once every guarantee is
+    /// whole: covered by free funds is not enough, since a provider of the operator's own could take those first.
     function _bookRelease() internal {
-        uint128 released = _backing.operatorStake + _backing.reserve;
+        Backing memory backing = _backing;
+        uint256 released = uint256(backing.operatorStake) + backing.reserve;
+        if (released == 0 || _state.punishedSince != 0 || _sums.missing != 0) return;
         _backing = Backing(0, 0);
-        _sums.apart -= released;
+        _sums.apart = _to128(_sums.apart - released);
+        emit BackingReleased(backing.operatorStake, backing.reserve);
     }
 
     // Settlements
@@ -285,6 +294,7 @@ abstract contract Books is IBooks {
             account.shortSince = 0;
             --_state.shortProviders;
             delete _shortages[identity];
+            emit ShortageEnded(identity);
         }
     }
 
@@ -389,13 +399,12 @@ abstract contract Books is IBooks {
     /// @dev Moves what is due from the operator's stake into the reserve. To be called before anything else in a call
     /// that may change stakes, draw on the backing, or end the punishment.
     function _punish() internal {
-        uint256 since = _state.punishedSince;
-        if (since == 0) return;
-        uint256 passed = (block.timestamp - since) / 1 hours;
-        if (passed <= freeHours + _stakes.movedHours) return;
-        uint256 due = passed - freeHours - _stakes.movedHours;
+        if (_state.punishedSince == 0) return;
+        uint256 movedUntil = _stakes.movedUntil;
+        if (block.timestamp < movedUntil + 1 hours) return;
+        uint256 due = (block.timestamp - movedUntil) / 1 hours;
         uint256 amount = _min(_backing.operatorStake, due * _stakes.total * hourlyNumerator / hourlyDenominator);
-        _stakes.movedHours = uint40(_stakes.movedHours + due);
+        _stakes.movedUntil = uint40(movedUntil + due * 1 hours);
         if (amount == 0) return;
         _backing = Backing(_to128(_backing.operatorStake - amount), _to128(_backing.reserve + amount));
         emit OperatorPunished(amount, due);
@@ -406,7 +415,10 @@ abstract contract Books is IBooks {
         if (_state.punishedSince != 0) return _endPunishmentIfOver(free);
         if (!_isPunishable(free)) return;
         _state.punishedSince = uint40(block.timestamp);
-        _stakes.movedHours = 0;
+        uint256 endedAt = _stakes.endedAt;
+        bool goesOn = endedAt != 0 && block.timestamp < endedAt + memoryTime;
+        _stakes.movedUntil =
+            uint40(goesOn ? _stakes.movedUntil + (block.timestamp - endedAt) : block.timestamp + freeTime);
         emit PunishmentStarted(_sums.missing, free);
     }
 
@@ -414,6 +426,7 @@ abstract contract Books is IBooks {
     function _endPunishmentIfOver(uint256 free) internal {
         if (_state.punishedSince == 0 || _isPunishable(free)) return;
         _state.punishedSince = 0;
+        _stakes.endedAt = uint40(block.timestamp);
         emit PunishmentEnded();
     }
 

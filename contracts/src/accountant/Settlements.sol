@@ -49,7 +49,7 @@ abstract contract Settlements is ISettlements, Rotation {
         emit ProviderSettled(order.provider, order.amount, paid, preimage);
         emit OrderSettled(order.provider, to, order.fee);
         _send(order.transactor, order.fee);
-        _sendAway(to, paid - order.fee);
+        if (order.into == intoWallet) _send(to, paid - order.fee);
     }
 
     function settleMany(Settlement[] calldata items) external onlyClone nonReentrant {
@@ -62,7 +62,7 @@ abstract contract Settlements is ISettlements, Rotation {
         }
     }
 
-    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 left) {
+    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 paid) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         _requireMaySettle(item.provider, sender);
         _requireMore(item.provider, item.amount);
@@ -83,14 +83,14 @@ abstract contract Settlements is ISettlements, Rotation {
         }
     }
 
-    function payoutOne(address identity, uint256 upTo, uint256 balance) external returns (uint256 left) {
+    function payoutOne(address identity, uint256 upTo, uint256 balance) external returns (uint256 paid) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         if (_accounts[identity].wishes & scheduledPayouts == 0) revert NoPayoutsWished(identity);
-        uint256 paid = _bookPayout(identity, upTo, balance);
+        paid = _bookPayout(identity, upTo, balance);
         address to = _registry.beneficiaryOf(identity);
 
         emit ProviderPaidOut(identity, upTo, paid, to);
-        return _sendAway(to, paid);
+        _send(to, paid);
     }
 
     function reportShortage(address identity, uint256 amount, bytes32 preimage, bytes calldata signature)
@@ -139,15 +139,14 @@ abstract contract Settlements is ISettlements, Rotation {
     }
 
     /// @dev To the registered beneficiary, without a fee, as much as there is.
-    /// @return left what has left the contract.
     function _settle(address identity, uint256 amount, bytes32 preimage, uint256 rotation, uint256 balance)
         private
-        returns (uint256 left)
+        returns (uint256 paid)
     {
         address to = _registry.beneficiaryOf(identity);
-        (, uint256 paid) = _bookPaid(identity, amount, rotation, balance);
+        (, paid) = _bookPaid(identity, amount, rotation, balance);
         emit ProviderSettled(identity, amount, paid, preimage);
-        return _sendAway(to, paid);
+        _send(to, paid);
     }
 
     function _bookPaid(address identity, uint256 amount, uint256 rotation, uint256 balance)
@@ -171,13 +170,5 @@ abstract contract Settlements is ISettlements, Rotation {
         (owed, paid) = _bookPaid(order.provider, order.amount, rotation, balance);
         if (paid <= order.fee) revert FeeNotCovered(paid, order.fee);
         if (paid < owed && !order.allowPartial) revert Underpaid(owed, paid);
-    }
-
-    /// @dev What a beneficiary gets that is the accountant itself stays where it is.
-    /// @return left what has left the contract.
-    function _sendAway(address to, uint256 amount) private returns (uint256 left) {
-        if (to == address(this)) return 0;
-        _send(to, amount);
-        return amount;
     }
 }

@@ -64,11 +64,13 @@ abstract contract Treasury is ITreasury, Funds {
         if (block.timestamp > pending.dueAt + exitDelay) revert WithdrawalExpired(pending.dueAt, block.timestamp);
         if (_state.closed) {
             _requireDue(closedUntil);
-            if (_state.punishedSince == 0) _bookRelease();
+            _bookRelease();
         }
         uint256 amount = _bookWithdrawal(pending.amount, _balance());
 
-        delete _withdrawal;
+        // The rest stays announced: else who stakes all but one wei just before would take the announcement away.
+        if (amount == pending.amount) delete _withdrawal;
+        else _withdrawal.amount = pending.amount - amount;
         emit Withdrawn(amount, pending.to);
         _send(pending.to, amount);
     }

@@ -41,6 +41,7 @@ interface IBooks {
     error NotShort(uint256 owed, uint256 available);
 
     event SettlementShort(address indexed provider, uint256 owed, uint256 paid);
+    event ShortageEnded(address indexed provider);
     event GuaranteeChanged(address indexed provider, uint256 guarantee);
     event StakeIncreased(address indexed provider, uint256 amount, uint256 stake);
     /// @dev A settlement was paid out of what backs the guarantees.
@@ -49,6 +50,8 @@ interface IBooks {
     /// @param amount that moved from the operator's stake into the reserve.
     event OperatorPunished(uint256 amount, uint256 hoursMoved);
     event PunishmentEnded();
+    /// @dev After closing: what backed the guarantees became free.
+    event BackingReleased(uint256 operatorStake, uint256 reserve);
 
     function providerOf(address identity) external view returns (Provider memory);
 

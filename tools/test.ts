@@ -43,7 +43,7 @@ function runAll({ patterns, long, json }: Options): TestReport {
   const reports: TestReport[] = []
   if (patterns.length === 0) reports.push(failures(runChecks(say)))
   const contracts = patterns.length === 0 || patterns.includes('contracts')
-  if (contracts) reports.push(runContracts(say))
+  if (contracts) reports.push(runContracts(say, long))
   reports.push(runVitest({ patterns, long, json }, contracts))
   return {
     passed: reports.reduce((sum, { passed }) => sum + passed, 0),
@@ -54,14 +54,14 @@ function runAll({ patterns, long, json }: Options): TestReport {
 
 const failures = (names: readonly string[]): TestReport => ({ passed: 0, failed: names.length, skipped: [] })
 
-function runContracts(say: (line: string) => void): TestReport {
+function runContracts(say: (line: string) => void, long: boolean): TestReport {
   try {
     say('compiling the contracts …')
     buildContracts()
     const stale = staleGenerated()
     if (stale.length > 0) say(`FAILED contracts/generated is stale (${stale.join(', ')}): run ./dev contracts`)
     say("running forge's tests …")
-    const report = testContracts()
+    const report = testContracts({ long })
     say(`contracts: ${report.passed} passed, ${report.failed} failed, ${report.seconds} s`)
     return { ...report, failed: report.failed + (stale.length > 0 ? 1 : 0) }
   } catch (error) {

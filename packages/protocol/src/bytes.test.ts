@@ -11,9 +11,12 @@ test('bytes come back from their hex, in either case', () => {
   )
 })
 
-test.each(['', '00', '0x0', '0xg0', '0x 1', '0x+1', '0x1 ', '0X00'])('reads no bytes from %j', (text) => {
-  expect(() => fromHex(text)).toThrow(RangeError)
-})
+test.each(['', '00', '0x0', '0xg0', '0x 1', '0x+1', '0x1 ', '0X00', '0xé0', '0x0é'])(
+  'reads no bytes from %j',
+  (text) => {
+    expect(() => fromHex(text)).toThrow(RangeError)
+  },
+)
 
 test('integers come back from their words, and never lose a byte', () => {
   const sized = fc.tuple(fc.bigInt({ min: 0n, max: (1n << 264n) - 1n }), fc.integer({ min: 1, max: 32 }))
@@ -27,6 +30,16 @@ test('integers come back from their words, and never lose a byte', () => {
     }),
   )
   expect(() => uintToBytes(-1n)).toThrow(RangeError)
+})
+
+test('a word of 32 bytes holds its value, over all four parts', () => {
+  const edges = [64, 128, 192, 256].flatMap((bits) => [1n << BigInt(bits - 1), (1n << BigInt(bits)) - 1n])
+  const words = fc.bigInt({ min: 0n, max: (1n << 256n) - 1n })
+  fc.assert(
+    fc.property(fc.oneof(words, fc.constantFrom(0n, ...edges)), (value) => {
+      expect(toHex(uintToBytes(value))).toBe(`0x${value.toString(16).padStart(64, '0')}`)
+    }),
+  )
 })
 
 test('joins and compares', () => {

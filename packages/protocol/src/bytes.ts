@@ -33,16 +33,28 @@ export function toHex(bytes: Uint8Array): Hex {
 export function fromHex(hex: string): Uint8Array {
   if (!hex.startsWith('0x') || hex.length % 2 !== 0) throw new RangeError(`not hex: ${hex.slice(0, 80)}`)
   const bytes = new Uint8Array(hex.length / 2 - 1)
+  let wrong = 0
   for (let index = 0; index < bytes.length; index++) {
-    const pair = hex.slice(2 + 2 * index, 4 + 2 * index)
-    if (!/^[0-9a-fA-F]{2}$/.test(pair)) throw new RangeError(`not hex: ${hex.slice(0, 80)}`)
-    bytes[index] = Number.parseInt(pair, 16)
+    const high = nibble(hex.charCodeAt(2 * index + 2))
+    const low = nibble(hex.charCodeAt(2 * index + 3))
+    wrong |= high | low
+    bytes[index] = (high << 4) | low
   }
+  if (wrong > 0xf) throw new RangeError(`not hex: ${hex.slice(0, 80)}`)
   return bytes
 }
 
+/** By character code; what is no hex digit has a bit above the low four. */
+const nibbles = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase())
+  return value < 0 ? 0x10 : value
+})
+const nibble = (code: number): number => nibbles[code] ?? 0x10
+
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
   let offset = 0
   for (const part of parts) {
     whole.set(part, offset)
@@ -58,8 +70,23 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 /** Big-endian, `length` bytes. @throws RangeError where the value is negative or needs more bytes: nothing is ever truncated. */
 export function uintToBytes(value: bigint, length = 32): Uint8Array {
   if (value < 0n || value >> BigInt(8 * length) !== 0n) throw new RangeError(`${value} does not fit ${length} bytes`)
+  if (length === 32) return wordOf(value)
   return fromHex(`0x${value.toString(16).padStart(2 * length, '0')}`)
 }
+
+/** The usual length, without a string in between: each promise has six of them. */
+function wordOf(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(32)
+  const words = new DataView(bytes.buffer)
+  words.setBigUint64(24, value & low64)
+  if (value > low64) {
+    words.setBigUint64(16, (value >> 64n) & low64)
+    words.setBigUint64(8, (value >> 128n) & low64)
+    words.setBigUint64(0, value >> 192n)
+  }
+  return bytes
+}
+const low64 = 2n ** 64n - 1n
 
 export function bytesToUint(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : BigInt(toHex(bytes))

@@ -91,29 +91,44 @@ const contractDomainType = 'EIP712Domain(string name,string version,uint256 chai
 const networkDomainType = 'EIP712Domain(string name,string version,bytes32 salt)'
 
 function domainSeparator(crypto: Crypto, domain: Domain): Uint8Array {
-  const keccak = (value: string) => crypto.keccak256(text.encode(value))
+  const constant = (value: string) => textHash(crypto, value)
   return crypto.keccak256(
     'networkId' in domain
-      ? concatBytes(keccak(networkDomainType), keccak('Mysterium Network'), keccak('1'), keccak(domain.networkId))
+      ? concatBytes(
+          constant(networkDomainType),
+          constant('Mysterium Network'),
+          constant('1'),
+          crypto.keccak256(text.encode(domain.networkId)),
+        )
       : concatBytes(
-          keccak(contractDomainType),
-          keccak('Mysterium Payments'),
-          keccak('1'),
+          constant(contractDomainType),
+          constant('Mysterium Payments'),
+          constant('1'),
           uintToBytes(domain.chainId),
           word(crypto, 'address', domain.verifyingContract, 'verifyingContract'),
         ),
   )
 }
 
-/** Type strings never change while the program runs: hashed once per struct. */
-const typeHashes = new WeakMap<Struct, Uint8Array>()
+/** Of texts that this program writes itself, so there are few: hashed once. By crypto, since a toy one has a toy hash. */
+const textHashes = new WeakMap<Crypto, Map<string, Uint8Array>>()
+
+function textHash(crypto: Crypto, value: string): Uint8Array {
+  const known = textHashes.get(crypto) ?? new Map<string, Uint8Array>()
+  const before = known.get(value)
+  if (before !== undefined) return before
+  const hash = crypto.keccak256(text.encode(value))
+  textHashes.set(crypto, known.set(value, hash))
+  return hash
+}
+
+const typeStrings = new WeakMap<Struct, string>()
 
 function typeHash(crypto: Crypto, type: Struct): Uint8Array {
-  const known = typeHashes.get(type)
-  if (known !== undefined) return known
-  const hash = crypto.keccak256(text.encode(typeString(type)))
-  typeHashes.set(type, hash)
-  return hash
+  const known = typeStrings.get(type)
+  if (known !== undefined) return textHash(crypto, known)
+  typeStrings.set(type, typeString(type))
+  return typeHash(crypto, type)
 }
 
 function word(crypto: Crypto, atom: Atom, value: unknown, name: string): Uint8Array {

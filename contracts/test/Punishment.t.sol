@@ -554,19 +554,54 @@ contract DrawsTest is PunishmentWorld {
         equal(balanceOf(dave), 2 ether, "his guarantee twice");
     }
 
-    function test_what_free_funds_refilled_is_drawn_again() public {
+    /// @notice Nor does money that is there for a moment: it refills the guarantee, and is paid out again.
+    function test_a_loan_does_not_empty_what_backs_the_others() public {
+        fund(address(accountant), 1 ether);
+        stakeFor(dave, 1 ether);
+        stakeFor(bob, 10 ether);
+        settleFor(dave, carolKey, 1000 ether);
+        settleBob(20 ether);
+        pass(3 days);
+        settleFor(dave, carolKey, 1000 ether);
+        equal(balanceOf(dave), 2 ether, "his guarantee, and once in its place");
+        fund(address(accountant), 1 ether);
+        accountant.rebalance(dave);
+        settleFor(dave, carolKey, 1000 ether);
+        refuseSettling(dave, carolKey, 1000 ether, err(IBooks.NothingToPay.selector));
+        equal(balanceOf(dave), 3 ether, "the loan, and nothing with it");
+        settleBob(20 ether);
+        equal(balanceOf(bob), 20 ether, "Bob is paid");
+    }
+
+    function test_a_loan_does_not_empty_the_reserve() public {
+        fund(address(accountant), 1 ether);
+        stakeFor(dave, 1 ether);
+        lackOfBob(9 ether);
+        stepHours(6 + 1000);
+        settleFor(dave, carolKey, 1 ether);
+        accountant.rebalance(dave);
+        settleFor(dave, carolKey, 2 ether);
+        uint256 reserved = accountant.reserve();
+        fund(address(accountant), 1 ether);
+        accountant.rebalance(dave);
+        settleFor(dave, carolKey, 3 ether);
+        vm.expectRevert(err(IBooks.NothingToRebalance.selector));
+        accountant.rebalance(dave);
+        equal(accountant.reserve(), reserved, "the reserve stays");
+    }
+
+    function test_thirty_days_after_a_draw_there_may_be_another() public {
         stakeFor(bob, 10 ether);
         settleBob(100 ether);
         pass(3 days);
         settleBob(100 ether);
         equal(accountant.providerOf(bob).drawn, 10 ether, "all of it");
-        fund(address(accountant), 4 ether);
-        accountant.rebalance(bob);
-        equal(accountant.providerOf(bob).drawn, 6 ether, "money made good for four");
+        pass(30 days - 1);
+        refuseSettling(bob, carolKey, 100 ether, err(IBooks.NothingToPay.selector));
+        pass(1);
+        equal(accountant.providerOf(bob).drawn, 0, "long ago");
         settleBob(100 ether);
-        equal(balanceOf(bob), 24 ether, "the four");
-        settleBob(100 ether);
-        equal(balanceOf(bob), 28 ether, "and four in their place");
+        equal(balanceOf(bob), 30 ether, "ten more");
     }
 
     /// @notice C9: the operator cannot put off what a short provider waits for by paying it a little.

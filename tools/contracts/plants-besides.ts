@@ -13,7 +13,6 @@ const settlements = 'accountant/Settlements.sol'
 const rotation = 'accountant/Rotation.sol'
 const stakes = 'accountant/Stakes.sol'
 const treasury = 'accountant/Treasury.sol'
-const funds = 'accountant/Funds.sol'
 
 export const plantsBesides: readonly Plant[] = [
   {
@@ -124,7 +123,7 @@ export const plantsBesides: readonly Plant[] = [
     edits: [
       {
         file: books,
-        find: '_min(rest - paid, _less(lack, deposit.drawn))',
+        find: '_min(rest - paid, _less(lack, _drawnOf(deposit)))',
         replace: '_min(rest - paid, lack)',
       },
     ],
@@ -271,7 +270,9 @@ export const plantsBesides: readonly Plant[] = [
   {
     name: 'emptied-reserve',
     mistake: 'a small stake is refilled from the reserve again and again',
-    edits: [{ file: books, find: '_less(account.lack - fromFree, deposit.drawn)', replace: 'account.lack - fromFree' }],
+    edits: [
+      { file: books, find: '_less(account.lack - fromFree, _drawnOf(deposit))', replace: 'account.lack - fromFree' },
+    ],
     caughtBy: 'DrawsTest.test_a_provider_of_the_operators_own_does_not_empty_the_reserve',
   },
   {
@@ -321,7 +322,38 @@ export const plantsBesides: readonly Plant[] = [
   {
     name: 'own-beneficiary',
     mistake: 'what is settled to the accountant itself counts as gone',
-    edits: [{ file: funds, find: 'if (to == address(this)) revert RecipientIsAccountant();', replace: '' }],
-    caughtBy: 'StrangeTokensTest.test_refuses_the_accountant_as_its_own_beneficiary',
+    edits: [
+      {
+        file: settlements,
+        find: '_judge(_free(_stays(to) ? balance : balance - paid));',
+        replace: '_judge(_free(balance - paid));',
+      },
+    ],
+    caughtBy: 'StrangeTokensTest.test_a_beneficiary_that_is_the_accountant_gives_its_money_away',
+  },
+  {
+    name: 'unpayable',
+    mistake: 'who is short names nobody as beneficiary, and nothing ends the punishment',
+    edits: [
+      {
+        file: settlements,
+        find: 'return to == address(this) || to == address(0);',
+        replace: 'return to == address(this);',
+      },
+    ],
+    caughtBy: 'StrangeTokensTest.test_who_is_short_cannot_stay_so_by_naming_a_beneficiary_that_takes_nothing',
+  },
+  {
+    name: 'borrowed-refill',
+    mistake: 'what free funds refill counts as never drawn: a loan empties the backing',
+    edits: [
+      {
+        file: books,
+        find: 'uint256 before = account.lack;',
+        replace:
+          'uint256 before = account.lack;\n        if (lack < before) deposit.drawn = _to96(_less(deposit.drawn, before - lack));',
+      },
+    ],
+    caughtBy: 'DrawsTest.test_a_loan_does_not_empty_what_backs_the_others',
   },
 ]

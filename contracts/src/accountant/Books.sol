@@ -18,9 +18,11 @@ abstract contract Books is IBooks {
         uint8 wishes;
     }
 
+    /// @param drawn what reserve and operator's stake paid in place of the guarantee within `drawTime` of each other.
     struct Deposit {
         uint96 stake;
         uint96 drawn;
+        uint40 drawnAt;
     }
 
     /// @param upTo the highest promise that was not paid in full. Only who is paid so much is no longer short.
@@ -67,6 +69,9 @@ abstract contract Books is IBooks {
     uint256 private constant hourlyDenominator = 10_000;
     /// @dev How long somebody has to be short before others' money helps: time to top up, or to wake up.
     uint256 private constant patience = 3 days;
+    /// @dev In so long a provider has its stake's worth of others' money, once. Were it so until free funds refill the
+    /// guarantee, borrowed money would refill it, and a provider of the operator's own empty what backs all the others.
+    uint256 private constant drawTime = 30 days;
 
     uint8 internal constant anyoneMaySettle = 1;
     uint8 internal constant scheduledPayouts = 2;
@@ -89,7 +94,7 @@ abstract contract Books is IBooks {
             guarantee: deposit.stake - account.lack,
             settled: account.settled,
             shortSince: account.shortSince,
-            drawn: deposit.drawn,
+            drawn: _drawnOf(deposit),
             anyoneMaySettle: account.wishes & anyoneMaySettle != 0,
             scheduledPayouts: account.wishes & scheduledPayouts != 0
         });
@@ -206,16 +211,16 @@ abstract contract Books is IBooks {
         Deposit memory deposit = _deposits[identity];
         uint256 lack = account.lack;
         if (rest == 0) {
-            _setLack(identity, account, deposit, lack - _min(lack, free), true);
+            _setLack(identity, account, deposit, lack - _min(lack, free));
             return 0;
         }
         paid = _min(rest, deposit.stake - lack);
         uint256 drawn;
         if (paid < rest && account.shortSince != 0 && block.timestamp >= account.shortSince + patience) {
-            drawn = _bookDraw(identity, _min(rest - paid, _less(lack, deposit.drawn)));
-            deposit.drawn = _to96(deposit.drawn + drawn);
+            drawn = _bookDraw(identity, _min(rest - paid, _less(lack, _drawnOf(deposit))));
+            _noteDrawn(deposit, drawn);
         }
-        _setLack(identity, account, deposit, lack + paid, false);
+        _setLack(identity, account, deposit, lack + paid);
         paid += drawn;
     }
 
@@ -254,7 +259,7 @@ abstract contract Books is IBooks {
         paid = _min(_min(owed, limit), deposit.stake - account.lack);
         require(paid != 0, NothingToPay());
         account.settled = _to112(account.settled + paid);
-        _setLack(identity, account, deposit, account.lack + paid, false);
+        _setLack(identity, account, deposit, account.lack + paid);
         _accounts[identity] = account;
     }
 
@@ -320,7 +325,6 @@ abstract contract Books is IBooks {
         Account memory account = _accounts[identity];
         Deposit memory deposit = _deposits[identity];
         _beforeGuaranteeChanges(identity, deposit.stake - account.lack);
-        deposit.drawn = _to96(_less(deposit.drawn, account.lack));
         deposit.stake = _to96(deposit.stake + amount);
         _sums = Sums(_to128(_sums.apart + 2 * amount + account.lack), _to128(_sums.missing - account.lack));
         _stakes.total = _to128(_stakes.total + amount);
@@ -344,43 +348,48 @@ abstract contract Books is IBooks {
         _sums = Sums(_to128(_sums.apart - amount - (guarantee - left)), _to128(_sums.missing - account.lack + lack));
         _stakes.total = _to128(_stakes.total - amount);
         _accounts[identity].lack = _to96(lack);
-        _deposits[identity] = Deposit(_to96(stake), _to96(_min(deposit.drawn, stake)));
+        _deposits[identity].stake = _to96(stake);
         if (left != guarantee) emit GuaranteeChanged(identity, left);
     }
 
-    /// @dev From free funds, then from the reserve: once, until free funds made that good. Else a provider of the
-    /// operator's own would empty it, refilled and paid in turn.
+    /// @dev From free funds, then from the reserve, as far as nothing was drawn lately.
     function _bookRefill(address identity, uint256 balance) internal {
         Account memory account = _accounts[identity];
         Deposit memory deposit = _deposits[identity];
         uint256 fromFree = _min(account.lack, _free(balance));
-        uint256 fromReserve = _min(_less(account.lack - fromFree, deposit.drawn), _backing.reserve);
+        uint256 fromReserve = _min(_less(account.lack - fromFree, _drawnOf(deposit)), _backing.reserve);
         require(fromFree + fromReserve != 0, NothingToRebalance());
 
         if (fromReserve != 0) {
             _backing.reserve = _to128(_backing.reserve - fromReserve);
             _sums.apart = _to128(_sums.apart - fromReserve);
-            deposit.drawn = _to96(deposit.drawn + fromReserve);
-            _setLack(identity, account, deposit, account.lack - fromReserve, false);
+            _noteDrawn(deposit, fromReserve);
         }
-        if (fromFree != 0) _setLack(identity, account, deposit, account.lack - fromFree, true);
+        _setLack(identity, account, deposit, account.lack - fromFree - fromReserve);
         _accounts[identity].lack = account.lack;
     }
 
     /// @dev Writes deposit and sums; the account is its caller's to write.
-    /// @param fromFree whether free funds refill the guarantee: only they make good what was drawn.
-    function _setLack(address identity, Account memory account, Deposit memory deposit, uint256 lack, bool fromFree)
-        private
-    {
+    function _setLack(address identity, Account memory account, Deposit memory deposit, uint256 lack) private {
         uint256 before = account.lack;
         if (lack != before) {
             _beforeGuaranteeChanges(identity, deposit.stake - before);
-            if (fromFree) deposit.drawn = _to96(_less(deposit.drawn, before - lack));
             _sums = Sums(_to128(_sums.apart + before - lack), _to128(_sums.missing + lack - before));
             account.lack = _to96(lack);
             emit GuaranteeChanged(identity, deposit.stake - lack);
         }
         _deposits[identity] = deposit;
+    }
+
+    function _drawnOf(Deposit memory deposit) private view returns (uint256) {
+        return block.timestamp < deposit.drawnAt + drawTime ? deposit.drawn : 0;
+    }
+
+    /// @param deposit changed here, written by the caller.
+    function _noteDrawn(Deposit memory deposit, uint256 drawn) private view {
+        if (drawn == 0) return;
+        deposit.drawn = _to96(_drawnOf(deposit) + drawn);
+        deposit.drawnAt = uint40(block.timestamp);
     }
 
     /// @dev Called with the guarantee as it was, before it is another. It may change nothing in these books.

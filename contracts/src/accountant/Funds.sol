@@ -54,9 +54,7 @@ abstract contract Funds is IFunds, Books, Signed, ReentrancyGuardTransient {
         if (received != amount) revert TokenUnsupported(amount, received);
     }
 
-    /// @dev Money for the accountant itself would leave its owner, and not the contract.
     function _send(address to, uint256 amount) internal {
-        if (to == address(this)) revert RecipientIsAccountant();
         if (amount != 0) _token.safeTransfer(to, amount);
     }
 

@@ -45,11 +45,11 @@ abstract contract Settlements is ISettlements, Rotation {
         address to = order.into == intoStake ? address(this) : order.beneficiary;
         if (to == address(0)) to = _registry.beneficiaryOf(order.provider);
 
-        uint256 paid = _bookOrder(order, rotation);
+        uint256 paid = _bookOrder(order, rotation, to);
         emit ProviderSettled(order.provider, order.amount, paid, preimage);
         emit OrderSettled(order.provider, to, order.fee);
         _send(order.transactor, order.fee);
-        if (order.into == intoWallet) _send(to, paid - order.fee);
+        _sendAway(to, paid - order.fee);
     }
 
     function settleMany(Settlement[] calldata items) external onlyClone nonReentrant {
@@ -62,7 +62,7 @@ abstract contract Settlements is ISettlements, Rotation {
         }
     }
 
-    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 paid) {
+    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 left) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         _requireMaySettle(item.provider, sender);
         _requireMore(item.provider, item.amount);
@@ -83,14 +83,14 @@ abstract contract Settlements is ISettlements, Rotation {
         }
     }
 
-    function payoutOne(address identity, uint256 upTo, uint256 balance) external returns (uint256 paid) {
+    function payoutOne(address identity, uint256 upTo, uint256 balance) external returns (uint256 left) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         if (_accounts[identity].wishes & scheduledPayouts == 0) revert NoPayoutsWished(identity);
-        paid = _bookPayout(identity, upTo, balance);
+        uint256 paid = _bookPayout(identity, upTo, balance);
         address to = _registry.beneficiaryOf(identity);
 
         emit ProviderPaidOut(identity, upTo, paid, to);
-        _send(to, paid);
+        return _sendAway(to, paid);
     }
 
     function reportShortage(address identity, uint256 amount, bytes32 preimage, bytes calldata signature)
@@ -139,27 +139,28 @@ abstract contract Settlements is ISettlements, Rotation {
     }
 
     /// @dev To the registered beneficiary, without a fee, as much as there is.
+    /// @return left what has left the contract.
     function _settle(address identity, uint256 amount, bytes32 preimage, uint256 rotation, uint256 balance)
         private
-        returns (uint256 paid)
+        returns (uint256 left)
     {
         address to = _registry.beneficiaryOf(identity);
-        (, paid) = _bookPaid(identity, amount, rotation, balance);
+        (, uint256 paid) = _bookPaid(identity, amount, rotation, balance, to);
         emit ProviderSettled(identity, amount, paid, preimage);
-        _send(to, paid);
+        return _sendAway(to, paid);
     }
 
-    function _bookPaid(address identity, uint256 amount, uint256 rotation, uint256 balance)
+    function _bookPaid(address identity, uint256 amount, uint256 rotation, uint256 balance, address to)
         private
         returns (uint256 owed, uint256 paid)
     {
         _punish();
         (owed, paid) =
             rotation == 0 ? _bookPayment(identity, amount, balance) : _bookReplaced(identity, amount, rotation);
-        _judge(_free(balance - paid));
+        _judge(_free(_stays(to) ? balance : balance - paid));
     }
 
-    function _bookOrder(SettleOrder calldata order, uint256 rotation) private returns (uint256 paid) {
+    function _bookOrder(SettleOrder calldata order, uint256 rotation, address to) private returns (uint256 paid) {
         uint256 balance = _balance();
         if (order.into == intoStake) {
             if (rotation != 0) revert ReplacedKeyIntoStake(rotation);
@@ -167,8 +168,21 @@ abstract contract Settlements is ISettlements, Rotation {
             return _bookPaymentIntoStake(order.provider, order.amount, order.fee, balance);
         }
         uint256 owed;
-        (owed, paid) = _bookPaid(order.provider, order.amount, rotation, balance);
+        (owed, paid) = _bookPaid(order.provider, order.amount, rotation, balance, to);
         if (paid <= order.fee) revert FeeNotCovered(paid, order.fee);
         if (paid < owed && !order.allowPartial) revert Underpaid(owed, paid);
+    }
+
+    /// @return left what has left the contract.
+    function _sendAway(address to, uint256 amount) private returns (uint256 left) {
+        if (_stays(to)) return 0;
+        _send(to, amount);
+        return amount;
+    }
+
+    /// @dev Who names the accountant itself, or nobody, gives the money away. Were it refused instead, a provider that is
+    /// short could stay so for ever, and the punishment with it.
+    function _stays(address to) private view returns (bool) {
+        return to == address(this) || to == address(0);
     }
 }

@@ -16,7 +16,6 @@ interface IFunds is IBooks, ISigned {
     error BeneficiaryZero();
     error TooEarly(uint256 dueAt, uint256 timestamp);
     error TokenUnsupported(uint256 expected, uint256 received);
-    error RecipientIsAccountant();
 
     /// @return balance − operator's stake − reserve − Σ stake − Σ guarantee.
     function freeFunds() external view returns (uint256);

@@ -91,8 +91,8 @@ interface ISettlements {
     /// told. Its selector happens to be an early one: each that is compared before it costs an item 22 gas.
     /// @param balance what the contract holds before this item: read once for the batch.
     /// @param sender of the batch.
-    /// @return paid what this item took of it.
-    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 paid);
+    /// @return left what of it has left the contract.
+    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 left);
 
     /// @notice Pays providers who wished it up to these totals, to their beneficiaries. Sent by the operator.
     /// @dev From free funds only, less what guarantees lack, and never in punishment. It raises `settled`, so a
@@ -101,7 +101,7 @@ interface ISettlements {
     function payout(address[] calldata providers, uint256[] calldata upTo) external;
 
     /// @dev One item of `payout`, in its own call, as `settleOne` is. Only the contract itself calls it.
-    function payoutOne(address provider, uint256 upTo, uint256 balance) external returns (uint256 paid);
+    function payoutOne(address provider, uint256 upTo, uint256 balance) external returns (uint256 left);
 
     /// @notice Records that the accountant could not pay a promise, where a settlement would move nothing. By anybody.
     /// @dev From then on the provider is short: the punishment starts, and three days later a settlement may draw on

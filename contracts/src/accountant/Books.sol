@@ -194,34 +194,35 @@ abstract contract Books is IBooks {
             return (owed, owed);
         }
         paid = _min(owed, free);
-        if (paid < owed || account.lack != 0) paid += _bookGuarantee(identity, account, owed - paid, free - paid);
+        if (paid < owed || account.lack != 0) {
+            uint256 more;
+            (account, more) = _bookGuarantee(identity, account, owed - paid, free - paid);
+            paid += more;
+        }
         require(paid != 0, NothingToPay());
 
         account.settled = _to112(account.settled + paid);
-        _noteShortage(identity, account, owed, paid);
-        _accounts[identity] = account;
+        _accounts[identity] = _noteShortage(identity, account, owed, paid);
     }
 
     /// @dev Pays from the guarantee what free funds did not, or refills it with what they left.
-    /// @param account changed here, written by the caller.
+    /// @return account as it is to be written.
     function _bookGuarantee(address identity, Account memory account, uint256 rest, uint256 free)
         private
-        returns (uint256 paid)
+        returns (Account memory, uint256 paid)
     {
         Deposit memory deposit = _deposits[identity];
         uint256 lack = account.lack;
         if (rest == 0) {
-            _setLack(identity, account, deposit, lack - _min(lack, free));
-            return 0;
+            return (_setLack(identity, account, deposit, lack - _min(lack, free)), 0);
         }
         paid = _min(rest, deposit.stake - lack);
         uint256 drawn;
         if (paid < rest && account.shortSince != 0 && block.timestamp >= account.shortSince + patience) {
             drawn = _bookDraw(identity, _min(rest - paid, _less(lack, _drawnOf(deposit))));
-            _noteDrawn(deposit, drawn);
+            deposit = _noteDrawn(deposit, drawn);
         }
-        _setLack(identity, account, deposit, lack + paid);
-        paid += drawn;
+        return (_setLack(identity, account, deposit, lack + paid), paid + drawn);
     }
 
     /// @return drawn from the reserve first, then from the operator's stake.
@@ -259,8 +260,7 @@ abstract contract Books is IBooks {
         paid = _min(_min(owed, limit), deposit.stake - account.lack);
         require(paid != 0, NothingToPay());
         account.settled = _to112(account.settled + paid);
-        _setLack(identity, account, deposit, account.lack + paid);
-        _accounts[identity] = account;
+        _accounts[identity] = _setLack(identity, account, deposit, account.lack + paid);
     }
 
     /// @dev Only what nobody's guarantee needs.
@@ -279,13 +279,16 @@ abstract contract Books is IBooks {
         uint256 available = _free(balance) + _deposits[identity].stake - account.lack;
         // Who is short already may report a higher promise, or one of a new key: else a small one would hide it.
         require(available < owed && _isNews(_shortages[identity], amount), NotShort(owed, available));
-        _noteShortage(identity, account, owed, 0);
-        _accounts[identity] = account;
+        _accounts[identity] = _noteShortage(identity, account, owed, 0);
     }
 
     /// @dev Keeps when a provider was first paid less than it should, until it is paid in full.
-    function _noteShortage(address identity, Account memory account, uint256 owed, uint256 paid) private {
-        if (paid == owed && account.shortSince == 0) return;
+    /// @return account as it is to be written.
+    function _noteShortage(address identity, Account memory account, uint256 owed, uint256 paid)
+        private
+        returns (Account memory)
+    {
+        if (paid == owed && account.shortSince == 0) return account;
         Shortage memory short = _shortages[identity];
         if (paid < owed) {
             if (account.shortSince == 0) {
@@ -301,6 +304,7 @@ abstract contract Books is IBooks {
             delete _shortages[identity];
             emit ShortageEnded(identity);
         }
+        return account;
     }
 
     /// @dev What is known of somebody who is not short is empty, so that any shortage is news.
@@ -363,14 +367,18 @@ abstract contract Books is IBooks {
         if (fromReserve != 0) {
             _backing.reserve = _to128(_backing.reserve - fromReserve);
             _sums.apart = _to128(_sums.apart - fromReserve);
-            _noteDrawn(deposit, fromReserve);
+            deposit = _noteDrawn(deposit, fromReserve);
         }
-        _setLack(identity, account, deposit, account.lack - fromFree - fromReserve);
-        _accounts[identity].lack = account.lack;
+        uint256 lack = account.lack - fromFree - fromReserve;
+        _accounts[identity] = _setLack(identity, account, deposit, lack);
     }
 
     /// @dev Writes deposit and sums; the account is its caller's to write.
-    function _setLack(address identity, Account memory account, Deposit memory deposit, uint256 lack) private {
+    /// @return account as it is to be written.
+    function _setLack(address identity, Account memory account, Deposit memory deposit, uint256 lack)
+        private
+        returns (Account memory)
+    {
         uint256 before = account.lack;
         if (lack != before) {
             _beforeGuaranteeChanges(identity, deposit.stake - before);
@@ -379,17 +387,17 @@ abstract contract Books is IBooks {
             emit GuaranteeChanged(identity, deposit.stake - lack);
         }
         _deposits[identity] = deposit;
+        return account;
     }
 
     function _drawnOf(Deposit memory deposit) private view returns (uint256) {
         return block.timestamp < deposit.drawnAt + drawTime ? deposit.drawn : 0;
     }
 
-    /// @param deposit changed here, written by the caller.
-    function _noteDrawn(Deposit memory deposit, uint256 drawn) private view {
-        if (drawn == 0) return;
-        deposit.drawn = _to96(_drawnOf(deposit) + drawn);
-        deposit.drawnAt = uint40(block.timestamp);
+    /// @return deposit as it is to be written.
+    function _noteDrawn(Deposit memory deposit, uint256 drawn) private view returns (Deposit memory) {
+        if (drawn == 0) return deposit;
+        return Deposit(deposit.stake, _to96(_drawnOf(deposit) + drawn), uint40(block.timestamp));
     }
 
     /// @dev Called with the guarantee as it was, before it is another. It may change nothing in these books.

@@ -341,17 +341,20 @@ contract BatchTest is World {
         equal(balanceOf(address(accountant)), carolsStake, "the operator's stake is not for it");
     }
 
-    function test_what_stays_with_the_accountant_is_there_for_the_next_item() public {
+    function test_what_would_stay_with_the_accountant_goes_to_the_identity() public {
         register(bobKey, address(accountant));
-        ISettlements.Settlement[] memory items = new ISettlements.Settlement[](2);
-        items[0] = settlement(bob, 6 ether);
-        items[1] = settlement(dave, 7 ether);
         uint256 free = accountant.freeFunds();
-        vm.prank(carol);
-        accountant.settleMany(items);
-        equal(balanceOf(dave), 7 ether, "Dave");
-        equal(accountant.freeFunds(), free - 7 ether, "free");
-        equal(accountant.punishedSince(), 0, "nobody is punished");
+        wish(bobKey, false, true);
+        payout(bob, 1 ether);
+        settleBob(2 ether);
+        equal(balanceOf(bob), 2 ether, "Bob");
+        equal(accountant.freeFunds(), free - 2 ether, "free");
+        ISettlements.SettleOrder memory o = order(3 ether, address(0), 0);
+        o.beneficiary = address(accountant);
+        refuseOrder(tom, o, err(ISettlements.RecipientIsAccountant.selector));
+        o.beneficiary = address(0);
+        sendOrder(tom, o);
+        equal(balanceOf(bob), 3 ether, "by an order too");
     }
 
     /// @notice A batch leaves what its items leave one by one, whatever is promised and whatever there is.

@@ -590,18 +590,39 @@ contract DrawsTest is PunishmentWorld {
         equal(accountant.reserve(), reserved, "the reserve stays");
     }
 
-    function test_thirty_days_after_a_draw_there_may_be_another() public {
+    /// @notice Nor a stake that is laid down while the punishment is over for a moment.
+    function test_a_stake_for_a_moment_does_not_empty_the_reserve() public {
+        lackOfBob(9 ether);
+        stepHours(6 + 1000);
+        fund(address(accountant), 13 ether);
+        accountant.updatePunishment();
+        uint256 reserved = accountant.reserve();
+        stakeFor(dave, 4 ether);
+        settleFor(dave, carolKey, 13 ether);
+        holds(punished(), "the loan is gone again");
+        vm.expectRevert(err(IBooks.NothingToRebalance.selector));
+        accountant.rebalance(dave);
+        accountant.rebalance(bob);
+        equal(guaranteeOf(bob), 1 ether + reserved, "it refills who had staked before");
+    }
+
+    function test_another_punishment_may_draw_again() public {
         stakeFor(bob, 10 ether);
         settleBob(100 ether);
         pass(3 days);
         settleBob(100 ether);
         equal(accountant.providerOf(bob).drawn, 10 ether, "all of it");
-        pass(30 days - 1);
+        pass(30 days);
         refuseSettling(bob, carolKey, 100 ether, err(IBooks.NothingToPay.selector));
-        pass(1);
-        equal(accountant.providerOf(bob).drawn, 0, "long ago");
+        fund(address(accountant), 80 ether + 10 ether);
         settleBob(100 ether);
-        equal(balanceOf(bob), 30 ether, "ten more");
+        holds(!punished(), "over");
+        equal(guaranteeOf(bob), 10 ether, "and his guarantee whole");
+        pass(7 days);
+        settleBob(200 ether);
+        pass(3 days);
+        settleBob(200 ether);
+        equal(balanceOf(bob), 100 ether + 20 ether, "his guarantee, and once more in its place");
     }
 
     /// @notice C9: the operator cannot put off what a short provider waits for by paying it a little.

@@ -13,6 +13,7 @@ const settlements = 'accountant/Settlements.sol'
 const rotation = 'accountant/Rotation.sol'
 const stakes = 'accountant/Stakes.sol'
 const treasury = 'accountant/Treasury.sol'
+const funds = 'accountant/Funds.sol'
 
 export const plantsBesides: readonly Plant[] = [
   {
@@ -321,27 +322,29 @@ export const plantsBesides: readonly Plant[] = [
   },
   {
     name: 'own-beneficiary',
-    mistake: 'what is settled to the accountant itself counts as gone',
-    edits: [
-      {
-        file: settlements,
-        find: '_judge(_free(_stays(to) ? balance : balance - paid));',
-        replace: '_judge(_free(balance - paid));',
-      },
-    ],
-    caughtBy: 'StrangeTokensTest.test_a_beneficiary_that_is_the_accountant_gives_its_money_away',
+    mistake: 'what is settled to the accountant itself counts as gone, and stays',
+    edits: [{ file: funds, find: 'if (beneficiary == address(this)) return identity;', replace: '' }],
+    caughtBy: 'BatchTest.test_what_would_stay_with_the_accountant_goes_to_the_identity',
   },
   {
     name: 'unpayable',
-    mistake: 'who is short names nobody as beneficiary, and nothing ends the punishment',
-    edits: [
-      {
-        file: settlements,
-        find: 'return to == address(this) || to == address(0);',
-        replace: 'return to == address(this);',
-      },
-    ],
+    mistake: 'nobody is reported short, cannot be paid, and nothing ends the punishment',
+    edits: [{ file: settlements, find: 'if (identity == address(0)) revert BeneficiaryZero();', replace: '' }],
     caughtBy: 'StrangeTokensTest.test_who_is_short_cannot_stay_so_by_naming_a_beneficiary_that_takes_nothing',
+  },
+  {
+    name: 'stake-for-a-moment',
+    mistake: 'a stake that is laid down in a punishment takes the reserve',
+    edits: [{ file: books, find: 'deposit = _noteDrawn(deposit, amount);', replace: '' }],
+    caughtBy: 'DrawsTest.test_a_stake_for_a_moment_does_not_empty_the_reserve',
+  },
+  {
+    name: 'drawn-for-ever',
+    mistake: 'who was helped in one punishment is never helped again',
+    edits: [
+      { file: books, find: 'deposit.drawnIn == _stakes.punishments ? deposit.drawn : 0', replace: 'deposit.drawn' },
+    ],
+    caughtBy: 'DrawsTest.test_another_punishment_may_draw_again',
   },
   {
     name: 'borrowed-refill',
@@ -349,9 +352,9 @@ export const plantsBesides: readonly Plant[] = [
     edits: [
       {
         file: books,
-        find: 'uint256 before = account.lack;',
+        find: 'if (lack != before) {',
         replace:
-          'uint256 before = account.lack;\n        if (lack < before) deposit.drawn = _to96(_less(deposit.drawn, before - lack));',
+          'if (lack < before) deposit.drawn = _to96(_less(deposit.drawn, before - lack));\n        if (lack != before) {',
       },
     ],
     caughtBy: 'DrawsTest.test_a_loan_does_not_empty_what_backs_the_others',

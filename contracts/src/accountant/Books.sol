@@ -18,11 +18,12 @@ abstract contract Books is IBooks {
         uint8 wishes;
     }
 
-    /// @param drawn what reserve and operator's stake paid in place of the guarantee within `drawTime` of each other.
+    /// @param drawn what reserve and operator's stake paid in place of the guarantee, and what was staked, since the
+    /// punishment `drawnIn` began. In another one it is nothing.
     struct Deposit {
         uint96 stake;
         uint96 drawn;
-        uint40 drawnAt;
+        uint40 drawnIn;
     }
 
     /// @param upTo the highest promise that was not paid in full. Only who is paid so much is no longer short.
@@ -54,10 +55,12 @@ abstract contract Books is IBooks {
 
     /// @param movedUntil when the operator's stake was moved last in a punishment, or can be for the first time.
     /// @param endedAt when the last punishment ended; zero: none has.
+    /// @param punishments how many have begun; one that goes on counts once.
     struct Stakes {
         uint128 total;
         uint40 movedUntil;
         uint40 endedAt;
+        uint40 punishments;
     }
 
     uint256 private constant freeTime = 6 hours;
@@ -69,9 +72,6 @@ abstract contract Books is IBooks {
     uint256 private constant hourlyDenominator = 10_000;
     /// @dev How long somebody has to be short before others' money helps: time to top up, or to wake up.
     uint256 private constant patience = 3 days;
-    /// @dev In so long a provider has its stake's worth of others' money, once. Were it so until free funds refill the
-    /// guarantee, borrowed money would refill it, and a provider of the operator's own empty what backs all the others.
-    uint256 private constant drawTime = 30 days;
 
     uint8 internal constant anyoneMaySettle = 1;
     uint8 internal constant scheduledPayouts = 2;
@@ -196,33 +196,34 @@ abstract contract Books is IBooks {
         paid = _min(owed, free);
         if (paid < owed || account.lack != 0) {
             uint256 more;
-            (account, more) = _bookGuarantee(identity, account, owed - paid, free - paid);
+            (more, account.lack) = _bookGuarantee(identity, account, owed - paid, free - paid);
             paid += more;
         }
         require(paid != 0, NothingToPay());
 
         account.settled = _to112(account.settled + paid);
-        _accounts[identity] = _noteShortage(identity, account, owed, paid);
+        account.shortSince = _noteShortage(identity, account, owed, paid);
+        _accounts[identity] = account;
     }
 
     /// @dev Pays from the guarantee what free funds did not, or refills it with what they left.
-    /// @return account as it is to be written.
+    /// @return paid from the guarantee and from what backs it.
+    /// @return left what the guarantee lacks then; the account is its caller's to write.
     function _bookGuarantee(address identity, Account memory account, uint256 rest, uint256 free)
         private
-        returns (Account memory, uint256 paid)
+        returns (uint256 paid, uint96 left)
     {
         Deposit memory deposit = _deposits[identity];
         uint256 lack = account.lack;
-        if (rest == 0) {
-            return (_setLack(identity, account, deposit, lack - _min(lack, free)), 0);
-        }
+        if (rest == 0) return (0, _setLack(identity, deposit, lack, lack - _min(lack, free)));
         paid = _min(rest, deposit.stake - lack);
         uint256 drawn;
         if (paid < rest && account.shortSince != 0 && block.timestamp >= account.shortSince + patience) {
             drawn = _bookDraw(identity, _min(rest - paid, _less(lack, _drawnOf(deposit))));
             deposit = _noteDrawn(deposit, drawn);
         }
-        return (_setLack(identity, account, deposit, lack + paid), paid + drawn);
+        left = _setLack(identity, deposit, lack, lack + paid);
+        paid += drawn;
     }
 
     /// @return drawn from the reserve first, then from the operator's stake.
@@ -260,7 +261,8 @@ abstract contract Books is IBooks {
         paid = _min(_min(owed, limit), deposit.stake - account.lack);
         require(paid != 0, NothingToPay());
         account.settled = _to112(account.settled + paid);
-        _accounts[identity] = _setLack(identity, account, deposit, account.lack + paid);
+        account.lack = _setLack(identity, deposit, account.lack, account.lack + paid);
+        _accounts[identity] = account;
     }
 
     /// @dev Only what nobody's guarantee needs.
@@ -279,32 +281,33 @@ abstract contract Books is IBooks {
         uint256 available = _free(balance) + _deposits[identity].stake - account.lack;
         // Who is short already may report a higher promise, or one of a new key: else a small one would hide it.
         require(available < owed && _isNews(_shortages[identity], amount), NotShort(owed, available));
-        _accounts[identity] = _noteShortage(identity, account, owed, 0);
+        account.shortSince = _noteShortage(identity, account, owed, 0);
+        _accounts[identity] = account;
     }
 
     /// @dev Keeps when a provider was first paid less than it should, until it is paid in full.
-    /// @return account as it is to be written.
+    /// @return since when it is short, or zero; the account is its caller's to write.
     function _noteShortage(address identity, Account memory account, uint256 owed, uint256 paid)
         private
-        returns (Account memory)
+        returns (uint40 since)
     {
-        if (paid == owed && account.shortSince == 0) return account;
+        since = account.shortSince;
+        if (paid == owed && since == 0) return since;
         Shortage memory short = _shortages[identity];
         if (paid < owed) {
-            if (account.shortSince == 0) {
-                account.shortSince = uint40(block.timestamp);
+            if (since == 0) {
+                since = uint40(block.timestamp);
                 ++_state.shortProviders;
             }
             uint256 upTo = account.settled + (owed - paid);
             if (_isNews(short, upTo)) _shortages[identity] = Shortage(_saturated(upTo), _state.rotations);
             emit SettlementShort(identity, owed, paid);
         } else if (account.settled >= short.upTo || short.rotation != _state.rotations) {
-            account.shortSince = 0;
+            since = 0;
             --_state.shortProviders;
             delete _shortages[identity];
             emit ShortageEnded(identity);
         }
-        return account;
     }
 
     /// @dev What is known of somebody who is not short is empty, so that any shortage is news.
@@ -329,6 +332,7 @@ abstract contract Books is IBooks {
         Account memory account = _accounts[identity];
         Deposit memory deposit = _deposits[identity];
         _beforeGuaranteeChanges(identity, deposit.stake - account.lack);
+        deposit = _noteDrawn(deposit, amount);
         deposit.stake = _to96(deposit.stake + amount);
         _sums = Sums(_to128(_sums.apart + 2 * amount + account.lack), _to128(_sums.missing - account.lack));
         _stakes.total = _to128(_stakes.total + amount);
@@ -356,7 +360,7 @@ abstract contract Books is IBooks {
         if (left != guarantee) emit GuaranteeChanged(identity, left);
     }
 
-    /// @dev From free funds, then from the reserve, as far as nothing was drawn lately.
+    /// @dev From free funds, then from the reserve.
     function _bookRefill(address identity, uint256 balance) internal {
         Account memory account = _accounts[identity];
         Deposit memory deposit = _deposits[identity];
@@ -369,35 +373,32 @@ abstract contract Books is IBooks {
             _sums.apart = _to128(_sums.apart - fromReserve);
             deposit = _noteDrawn(deposit, fromReserve);
         }
-        uint256 lack = account.lack - fromFree - fromReserve;
-        _accounts[identity] = _setLack(identity, account, deposit, lack);
+        uint256 left = account.lack - fromFree - fromReserve;
+        _accounts[identity].lack = _setLack(identity, deposit, account.lack, left);
     }
 
-    /// @dev Writes deposit and sums; the account is its caller's to write.
-    /// @return account as it is to be written.
-    function _setLack(address identity, Account memory account, Deposit memory deposit, uint256 lack)
-        private
-        returns (Account memory)
-    {
-        uint256 before = account.lack;
+    /// @dev Writes deposit and sums.
+    /// @return lack as the caller writes it into the account.
+    function _setLack(address identity, Deposit memory deposit, uint256 before, uint256 lack) private returns (uint96) {
         if (lack != before) {
             _beforeGuaranteeChanges(identity, deposit.stake - before);
             _sums = Sums(_to128(_sums.apart + before - lack), _to128(_sums.missing + lack - before));
-            account.lack = _to96(lack);
             emit GuaranteeChanged(identity, deposit.stake - lack);
         }
         _deposits[identity] = deposit;
-        return account;
+        return _to96(lack);
     }
 
+    /// @dev In one punishment a provider is given its stake's worth of others' money, once, and for a stake that it began
+    /// without, nothing. Else money that is borrowed to refill the guarantee, or staked for a moment, would let a provider
+    /// of the operator's own empty what backs all the others.
     function _drawnOf(Deposit memory deposit) private view returns (uint256) {
-        return block.timestamp < deposit.drawnAt + drawTime ? deposit.drawn : 0;
+        return deposit.drawnIn == _stakes.punishments ? deposit.drawn : 0;
     }
 
     /// @return deposit as it is to be written.
     function _noteDrawn(Deposit memory deposit, uint256 drawn) private view returns (Deposit memory) {
-        if (drawn == 0) return deposit;
-        return Deposit(deposit.stake, _to96(_drawnOf(deposit) + drawn), uint40(block.timestamp));
+        return Deposit(deposit.stake, _to96(_drawnOf(deposit) + drawn), _stakes.punishments);
     }
 
     /// @dev Called with the guarantee as it was, before it is another. It may change nothing in these books.
@@ -434,6 +435,7 @@ abstract contract Books is IBooks {
         _state.punishedSince = uint40(block.timestamp);
         uint256 endedAt = _stakes.endedAt;
         bool goesOn = endedAt != 0 && block.timestamp < endedAt + memoryTime;
+        if (!goesOn) ++_stakes.punishments;
         _stakes.movedUntil =
             uint40(goesOn ? _stakes.movedUntil + (block.timestamp - endedAt) : block.timestamp + freeTime);
         emit PunishmentStarted(_sums.missing, free);

@@ -58,6 +58,13 @@ abstract contract Funds is IFunds, Books, Signed, ReentrancyGuardTransient {
         if (amount != 0) _token.safeTransfer(to, amount);
     }
 
+    /// @dev The identity itself where it names the accountant: that money would leave its owner, and not the contract. Were
+    /// it refused, a provider that is short could stay so for ever, and the punishment with it.
+    function _beneficiaryOf(address identity) internal view returns (address beneficiary) {
+        beneficiary = _registry.beneficiaryOf(identity);
+        if (beneficiary == address(this)) return identity;
+    }
+
     function _requireDue(uint256 dueAt) internal view {
         if (block.timestamp < dueAt) revert TooEarly(dueAt, block.timestamp);
     }

@@ -35,6 +35,7 @@ abstract contract Settlements is ISettlements, Rotation {
         bytes calldata orderSignature
     ) external onlyClone nonReentrant {
         if (order.into > intoStake) revert UnknownInto(order.into);
+        if (order.beneficiary == address(this)) revert RecipientIsAccountant();
         _requireBefore(order.deadline);
         _requireTransactor(order.transactor, order.fee);
         _requireSigner(order.hash(), order.provider, orderSignature);
@@ -43,13 +44,13 @@ abstract contract Settlements is ISettlements, Rotation {
         bytes32 digest = _digest(order.provider, order.amount, preimage);
         uint256 rotation = _rotationOf(CanonicalSignature.recover(digest, promiseSignature));
         address to = order.into == intoStake ? address(this) : order.beneficiary;
-        if (to == address(0)) to = _registry.beneficiaryOf(order.provider);
+        if (to == address(0)) to = _beneficiaryOf(order.provider);
 
-        uint256 paid = _bookOrder(order, rotation, to);
+        uint256 paid = _bookOrder(order, rotation);
         emit ProviderSettled(order.provider, order.amount, paid, preimage);
         emit OrderSettled(order.provider, to, order.fee);
         _send(order.transactor, order.fee);
-        _sendAway(to, paid - order.fee);
+        if (order.into == intoWallet) _send(to, paid - order.fee);
     }
 
     function settleMany(Settlement[] calldata items) external onlyClone nonReentrant {
@@ -62,7 +63,7 @@ abstract contract Settlements is ISettlements, Rotation {
         }
     }
 
-    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 left) {
+    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 paid) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         _requireMaySettle(item.provider, sender);
         _requireMore(item.provider, item.amount);
@@ -83,14 +84,14 @@ abstract contract Settlements is ISettlements, Rotation {
         }
     }
 
-    function payoutOne(address identity, uint256 upTo, uint256 balance) external returns (uint256 left) {
+    function payoutOne(address identity, uint256 upTo, uint256 balance) external returns (uint256 paid) {
         if (msg.sender != address(this)) revert NotSelf(msg.sender);
         if (_accounts[identity].wishes & scheduledPayouts == 0) revert NoPayoutsWished(identity);
-        uint256 paid = _bookPayout(identity, upTo, balance);
-        address to = _registry.beneficiaryOf(identity);
+        paid = _bookPayout(identity, upTo, balance);
+        address to = _beneficiaryOf(identity);
 
         emit ProviderPaidOut(identity, upTo, paid, to);
-        return _sendAway(to, paid);
+        _send(to, paid);
     }
 
     function reportShortage(address identity, uint256 amount, bytes32 preimage, bytes calldata signature)
@@ -98,6 +99,8 @@ abstract contract Settlements is ISettlements, Rotation {
         onlyClone
         nonReentrant
     {
+        // Nobody can be paid, and would be short for ever.
+        if (identity == address(0)) revert BeneficiaryZero();
         _requireSigner(PromiseHash.accountant(identity, amount, PromiseHash.lock(preimage)), _state.operator, signature);
         _punish();
         uint256 balance = _balance();
@@ -139,28 +142,27 @@ abstract contract Settlements is ISettlements, Rotation {
     }
 
     /// @dev To the registered beneficiary, without a fee, as much as there is.
-    /// @return left what has left the contract.
     function _settle(address identity, uint256 amount, bytes32 preimage, uint256 rotation, uint256 balance)
         private
-        returns (uint256 left)
+        returns (uint256 paid)
     {
-        address to = _registry.beneficiaryOf(identity);
-        (, uint256 paid) = _bookPaid(identity, amount, rotation, balance, to);
+        address to = _beneficiaryOf(identity);
+        (, paid) = _bookPaid(identity, amount, rotation, balance);
         emit ProviderSettled(identity, amount, paid, preimage);
-        return _sendAway(to, paid);
+        _send(to, paid);
     }
 
-    function _bookPaid(address identity, uint256 amount, uint256 rotation, uint256 balance, address to)
+    function _bookPaid(address identity, uint256 amount, uint256 rotation, uint256 balance)
         private
         returns (uint256 owed, uint256 paid)
     {
         _punish();
         (owed, paid) =
             rotation == 0 ? _bookPayment(identity, amount, balance) : _bookReplaced(identity, amount, rotation);
-        _judge(_free(_stays(to) ? balance : balance - paid));
+        _judge(_free(balance - paid));
     }
 
-    function _bookOrder(SettleOrder calldata order, uint256 rotation, address to) private returns (uint256 paid) {
+    function _bookOrder(SettleOrder calldata order, uint256 rotation) private returns (uint256 paid) {
         uint256 balance = _balance();
         if (order.into == intoStake) {
             if (rotation != 0) revert ReplacedKeyIntoStake(rotation);
@@ -168,21 +170,8 @@ abstract contract Settlements is ISettlements, Rotation {
             return _bookPaymentIntoStake(order.provider, order.amount, order.fee, balance);
         }
         uint256 owed;
-        (owed, paid) = _bookPaid(order.provider, order.amount, rotation, balance, to);
+        (owed, paid) = _bookPaid(order.provider, order.amount, rotation, balance);
         if (paid <= order.fee) revert FeeNotCovered(paid, order.fee);
         if (paid < owed && !order.allowPartial) revert Underpaid(owed, paid);
-    }
-
-    /// @return left what has left the contract.
-    function _sendAway(address to, uint256 amount) private returns (uint256 left) {
-        if (_stays(to)) return 0;
-        _send(to, amount);
-        return amount;
-    }
-
-    /// @dev Who names the accountant itself, or nobody, gives the money away. Were it refused instead, a provider that is
-    /// short could stay so for ever, and the punishment with it.
-    function _stays(address to) private view returns (bool) {
-        return to == address(this) || to == address(0);
     }
 }

@@ -48,7 +48,7 @@ abstract contract Stakes is IStakes, Funds {
         PendingDecrease memory pending = _decreases[identity];
         if (pending.dueAt == 0) revert DecreaseNotRequested();
         _requireDue(pending.dueAt);
-        address beneficiary = _registry.beneficiaryOf(identity);
+        address beneficiary = _beneficiaryOf(identity);
         _punish();
 
         delete _decreases[identity];

@@ -47,6 +47,8 @@ interface ISettlements {
     error NotOperator(address sender);
     error MayNotSettle(address provider, address sender);
     error UnknownInto(uint8 into);
+    /// @dev An order's payment would leave its owner, and not the contract.
+    error RecipientIsAccountant();
     error NoPayoutsWished(address provider);
     error ListsDiffer(uint256 providers, uint256 amounts);
     /// @dev Promises of a replaced key are paid from the guarantee, which cannot become stake.
@@ -91,8 +93,8 @@ interface ISettlements {
     /// told. Its selector happens to be an early one: each that is compared before it costs an item 22 gas.
     /// @param balance what the contract holds before this item: read once for the batch.
     /// @param sender of the batch.
-    /// @return left what of it has left the contract.
-    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 left);
+    /// @return paid what this item took of it.
+    function settleOne(uint256 balance, address sender, Settlement calldata item) external returns (uint256 paid);
 
     /// @notice Pays providers who wished it up to these totals, to their beneficiaries. Sent by the operator.
     /// @dev From free funds only, less what guarantees lack, and never in punishment. It raises `settled`, so a
@@ -101,7 +103,7 @@ interface ISettlements {
     function payout(address[] calldata providers, uint256[] calldata upTo) external;
 
     /// @dev One item of `payout`, in its own call, as `settleOne` is. Only the contract itself calls it.
-    function payoutOne(address provider, uint256 upTo, uint256 balance) external returns (uint256 left);
+    function payoutOne(address provider, uint256 upTo, uint256 balance) external returns (uint256 paid);
 
     /// @notice Records that the accountant could not pay a promise, where a settlement would move nothing. By anybody.
     /// @dev From then on the provider is short: the punishment starts, and three days later a settlement may draw on

@@ -102,7 +102,7 @@ test('who withholds the preimage and exits gains nothing', async () => {
       name: 'requestExit',
       args: [request, toHex(exitSignature)],
     })
-    const place = { ...contracts, identity: erin, channel, depth: 1 }
+    const place = { ...contracts, identity: erin, channel, depth: 1, deployedAtBlock: 0n }
     const look = async () => (await readChannel(client, place)).head
     await expect.poll(async () => (await look()).held, { timeout: 10_000 }).toBe(promised)
 

@@ -69,13 +69,17 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   const store = openSqliteStore(`${options.dataDir}/accountant.db`)
   const ledger = openLedger(store)
   const now = Date.now
-  const channels = createChannelView({ client, crypto, now }, profile, {
-    accountant,
-    exitDelayS: terms.exitDelay,
-    openCost: options.openCost,
-    maxRegistrationFee: terms.maxRegistrationFee,
-    freshMs: 1000,
-  })
+  const channels = createChannelView(
+    { clients: [client], crypto, now, onFault: (fault) => log(fault.message) },
+    profile,
+    {
+      accountant,
+      exitDelayS: terms.exitDelay,
+      openCost: options.openCost,
+      maxRegistrationFee: terms.maxRegistrationFee,
+      freshMs: 1000,
+    },
+  )
   const service = createExchangeService(
     { crypto, ledger, channels, now },
     { chainId, accountant, operatorKey, feeRate: Number(terms.feeRate), minDelta },

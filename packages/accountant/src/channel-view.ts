@@ -1,14 +1,16 @@
 /**
  * What each consumer channel can still promise, as the chain shows it.
  *
- * What raises a limit counts at the confirmation depth, what lowers it (money that leaves, an exit) at the head. A state is
- * read again when it is older than a block; while the chain is away, or stands still, the last one serves until its head is
- * an hour old.
+ * What raises a limit counts at the confirmation depth, and only if every RPC shows it; what lowers it (money that leaves, an
+ * exit) counts at the head, and if one of them shows it. A channel loses money in three ways only: to us, by an exit that
+ * takes days, and by a fast exit that we sign. So a state serves for minutes whoever needs no more than it allows, and a
+ * channel costs no call for each promise. While the chain is away, or stands still, the last state serves until its head
+ * is an hour old.
  *
  * @module
  */
 
-import { type ChainClient, type ChannelAt, capacityOf, readChannel } from '@myst/chain'
+import { type ChainClient, type ChannelAt, type ChannelState, capacityOf, readChannel } from '@myst/chain'
 import { type Address, type Crypto, channelAddress, Fault, type NetworkProfile } from '@myst/protocol'
 
 export interface ChannelStanding {
@@ -25,44 +27,65 @@ export interface ChannelStanding {
   readonly exit: 'none' | 'early' | 'late'
 }
 
+export interface ChannelViewDeps {
+  /** One, or several that are asked for the same and checked against each other. */
+  readonly clients: readonly ChainClient[]
+  readonly crypto: Crypto
+  readonly now: () => number
+  /** `channel-shrank`: money is gone that was confirmed, and no exit took it. An alarm. */
+  readonly onFault: (fault: Fault) => void
+}
+
 export interface ChannelViewOptions {
   readonly accountant: Address
   readonly exitDelayS: bigint
   /** What opening a channel and collecting from it cost, in MYST: an undeployed one counts from twice this on. */
   readonly openCost: bigint
   readonly maxRegistrationFee: bigint
+  /** A state is not read again within so long. */
   readonly freshMs: number
 }
 
 export interface ChannelView {
   addressOf(consumer: Address): Address
-  /** @throws Fault `chain-unreachable` or `chain-stale` where there is no state of a head younger than an hour. */
-  look(consumer: Address): Promise<ChannelStanding>
-  /** We changed it: the next look is a new one. */
+  /**
+   * @param needed an amount: a state of the last minutes will do if it allows so much. Absent: what the chain shows now.
+   * @throws Fault `chain-unreachable`, `chain-stale` where there is no state of a head younger than an hour, or an RPC that
+   * must agree does not answer.
+   */
+  look(consumer: Address, needed?: bigint): Promise<ChannelStanding>
+  /** We changed it, or an event says that somebody did: the next look is a new one. */
   forget(consumer: Address): void
 }
 
 /** Credit on an older head than this would be credit on hearsay. */
 const maxStaleMs = 3_600_000
+/** An exit that no event told of is noticed in so long, out of days. */
+const calmMs = 600_000
+/** States in memory, some 400 bytes each; the one that was not looked at for longest goes first. */
+const maxSeen = 100_000
 const exitStages = ['none', 'early', 'late'] as const
 
+interface Seen {
+  readonly standing: ChannelStanding
+  readonly atMs: number
+  /** Of the oldest head. */
+  readonly headMs: number
+  /** Known to be different now; it serves only where nothing newer can be had. */
+  readonly outdated?: true
+}
+
 export function createChannelView(
-  deps: { readonly client: ChainClient; readonly crypto: Crypto; readonly now: () => number },
+  deps: ChannelViewDeps,
   profile: NetworkProfile,
   options: ChannelViewOptions,
 ): ChannelView {
   const { registry, token } = profile.contracts
-  const seen = new Map<Address, { standing: ChannelStanding; atMs: number; headMs: number }>()
+  const seen = new Map<Address, Seen>()
   const reading = new Map<Address, Promise<ChannelStanding>>()
-  const addresses = new Map<Address, Address>()
 
-  function addressOf(consumer: Address): Address {
-    const known = addresses.get(consumer)
-    if (known !== undefined) return known
-    const channel = channelAddress(deps.crypto, profile.contracts, consumer, options.accountant)
-    addresses.set(consumer, channel)
-    return channel
-  }
+  const addressOf = (consumer: Address) =>
+    seen.get(consumer)?.standing.channel ?? channelAddress(deps.crypto, profile.contracts, consumer, options.accountant)
 
   /** An address that is not deployed counts only when it can bear what opening it costs. */
   const counted = (at: ChannelAt): ChannelAt =>
@@ -73,39 +96,66 @@ export function createChannelView(
     return nowS > exitAtS - options.exitDelayS / 2n ? 2 : 1
   }
 
-  async function read(consumer: Address): Promise<ChannelStanding> {
-    const channel = addressOf(consumer)
-    const depth = profile.confirmationDepth
-    const { head, deep, headTimestampS } = await readChannel(deps.client, {
-      token,
-      registry,
-      identity: consumer,
-      channel,
-      depth,
-    })
-    const headMs = Number(headTimestampS) * 1000
-    requireFresh(headMs)
-    const { balance, settled, held, deployed } = head
-    const counting = { head: counted(head), deep: counted(deep) }
-    const capacity = capacityOf(counting, options.maxRegistrationFee)
+  function standingOf(channel: Address, { head, deep, headTimestampS }: ChannelState): ChannelStanding {
+    const capacity = capacityOf({ head: counted(head), deep: counted(deep) }, options.maxRegistrationFee)
     // An exit that was finished or cancelled a moment ago still counts: the chain may think again.
     const exit = exitStages[Math.max(exitStage(head, headTimestampS), exitStage(deep, headTimestampS))] ?? 'late'
-    const standing = { channel, capacity, settled, settledDeep: deep.settled, balance, held, deployed, exit }
-    seen.set(consumer, { standing, atMs: deps.now(), headMs })
+    const { balance, settled, held, deployed } = head
+    return { channel, capacity, settled, settledDeep: deep.settled, balance, held, deployed, exit }
+  }
+
+  async function readFrom(client: ChainClient, consumer: Address, channel: Address): Promise<ChannelState> {
+    const { confirmationDepth: depth, deployedAtBlock } = profile
+    const state = await readChannel(client, { token, registry, identity: consumer, channel, depth, deployedAtBlock })
+    // A head of the future is fine: tests move the chain's time.
+    const ageMs = deps.now() - headMsOf(state)
+    if (ageMs > maxStaleMs) throw new Fault('chain-stale', { rpcUrl: client.rpcUrl, ageMs })
+    return state
+  }
+
+  async function read(consumer: Address): Promise<ChannelStanding> {
+    const channel = addressOf(consumer)
+    const answers = await Promise.allSettled(deps.clients.map((client) => readFrom(client, consumer, channel)))
+    const states = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+    const before = seen.get(consumer)?.standing
+    const failed = answers.find((answer) => answer.status === 'rejected')
+    // Without all of them nothing is raised: what was seen by all serves on, lowered by what the others show.
+    if (failed !== undefined && (states.length === 0 || before === undefined)) throw failed.reason
+    const standings = states.map((state) => standingOf(channel, state))
+    const standing = worstOf(failed === undefined || before === undefined ? standings : [...standings, before])
+    warnOf(before, standing)
+    remember(consumer, { standing, atMs: deps.now(), headMs: Math.min(...states.map(headMsOf)) })
     return standing
   }
 
-  /** A head of the future is fine: tests move the chain's time. */
-  function requireFresh(headMs: number): void {
-    const ageMs = deps.now() - headMs
-    if (ageMs > maxStaleMs) throw new Fault('chain-stale', { rpcUrl: deps.client.rpcUrl, ageMs })
+  function warnOf(before: ChannelStanding | undefined, { channel, capacity, exit }: ChannelStanding): void {
+    if (before === undefined || capacity >= before.capacity || exit !== 'none' || before.exit !== 'none') return
+    deps.onFault(new Fault('channel-shrank', { channel, capacity, before: before.capacity }))
+  }
+
+  /** In the order of the last look, so that the first is the one that may go. */
+  function remember(consumer: Address, state: Seen): void {
+    seen.delete(consumer)
+    seen.set(consumer, state)
+    const [oldest] = seen.size > maxSeen ? seen.keys() : []
+    if (oldest !== undefined) seen.delete(oldest)
+  }
+
+  function serves({ standing, atMs, outdated }: Seen, needed: bigint | undefined): boolean {
+    if (outdated) return false
+    const ageMs = deps.now() - atMs
+    if (ageMs < options.freshMs) return true
+    return needed !== undefined && ageMs < calmMs && standing.exit === 'none' && needed <= standing.capacity
   }
 
   return {
     addressOf,
-    async look(consumer) {
+    async look(consumer, needed) {
       const known = seen.get(consumer)
-      if (known !== undefined && deps.now() - known.atMs < options.freshMs) return known.standing
+      if (known !== undefined && serves(known, needed)) {
+        remember(consumer, known)
+        return known.standing
+      }
       const pending = reading.get(consumer) ?? read(consumer)
       reading.set(consumer, pending)
       try {
@@ -119,8 +169,21 @@ export function createChannelView(
       }
     },
     forget(consumer) {
-      seen.delete(consumer)
+      const known = seen.get(consumer)
+      if (known !== undefined) seen.set(consumer, { ...known, outdated: true })
       reading.delete(consumer)
     },
   }
+}
+
+const headMsOf = ({ headTimestampS }: ChannelState): number => Number(headTimestampS) * 1000
+
+/** The first RPC's figures, with the least capacity and the latest exit that anybody shows. */
+function worstOf(standings: readonly ChannelStanding[]): ChannelStanding {
+  return standings.reduce((worst, one) => ({
+    ...worst,
+    capacity: one.capacity < worst.capacity ? one.capacity : worst.capacity,
+    settledDeep: one.settledDeep < worst.settledDeep ? one.settledDeep : worst.settledDeep,
+    exit: exitStages.indexOf(one.exit) > exitStages.indexOf(worst.exit) ? one.exit : worst.exit,
+  }))
 }

@@ -10,3 +10,4 @@
  */
 
 export * from './accountant.ts'
+export * from './channel-view.ts'

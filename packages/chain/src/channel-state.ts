@@ -5,7 +5,7 @@
  */
 
 import { consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
-import { type Address, assert } from '@myst/protocol'
+import { type Address, assert, type Hex } from '@myst/protocol'
 import { type Abi, decodeFunctionResult, encodeFunctionData } from 'viem'
 import { type ChainClient, reach } from './chain-client.ts'
 
@@ -32,21 +32,26 @@ export interface ChannelPlace {
   readonly registry: Address
   readonly identity: Address
   readonly channel: Address
+  /** From then on the token is there. */
+  readonly deployedAtBlock: bigint
   /** Of `deep`; the head has depth 1. */
   readonly depth: number
 }
 
-/** @throws Fault `chain-unreachable`. */
+/**
+ * @throws Fault `chain-unreachable`, also where a node has lost its state and answers every call with nothing: a missing
+ * token would else read as money that is gone.
+ */
 export function readChannel(client: ChainClient, place: ChannelPlace): Promise<ChannelState> {
   const { rpc, rpcUrl } = client
   const behind = BigInt(place.depth - 1)
   return reach(rpcUrl, async () => {
-    const { number, timestamp } = await rpc.getBlock({ blockTag: 'latest' })
-    const [head, deep] = await Promise.all([
-      readAt(client, place, number),
-      readAt(client, place, number >= behind ? number - behind : 0n),
-    ])
-    return { head, deep, headTimestampS: timestamp }
+    const head = await rpc.getBlock({ blockTag: 'latest' })
+    const headTimestampS = head.timestamp
+    const now = await readAt(client, place, head)
+    if (behind === 0n) return { head: now, deep: now, headTimestampS }
+    const deep = await rpc.getBlock({ blockNumber: head.number > behind ? head.number - behind : 0n })
+    return { head: now, deep: await readAt(client, place, deep), headTimestampS }
   })
 }
 
@@ -64,10 +69,15 @@ export function capacityOf({ head, deep }: Pick<ChannelState, 'head' | 'deep'>, 
   return now < then ? now : then
 }
 
-async function readAt({ rpc }: ChainClient, place: ChannelPlace, blockNumber: bigint): Promise<ChannelAt> {
+/** By the block's hash, so that all answers are of one block whatever the chain does meanwhile (EIP-1898). */
+async function readAt(
+  { rpc }: ChainClient,
+  place: ChannelPlace,
+  block: { number: bigint; hash: Hex },
+): Promise<ChannelAt> {
   const { token, registry, identity, channel } = place
   const read = async (to: Address, abi: Abi, functionName: string, args: readonly unknown[] = []) =>
-    (await rpc.call({ to, data: encodeFunctionData({ abi, functionName, args }), blockNumber })).data
+    (await rpc.call({ to, data: encodeFunctionData({ abi, functionName, args }), blockHash: block.hash })).data
   const [balance, settled, held, exit, registered] = await Promise.all([
     read(token, mystTokenAbi, 'balanceOf', [channel]),
     read(channel, consumerChannelAbi, 'settled'),
@@ -75,6 +85,7 @@ async function readAt({ rpc }: ChainClient, place: ChannelPlace, blockNumber: bi
     read(channel, consumerChannelAbi, 'exit'),
     read(registry, registryAbi, 'isRegistered', [identity]),
   ])
+  if (balance === undefined && block.number >= place.deployedAtBlock) throw new Error('no token')
   // An address without code answers a call with nothing: the channel isn't deployed yet, and may hold money all the same.
   return {
     balance: BigInt(balance ?? 0),

@@ -45,7 +45,7 @@ export function createFundsReader(
     const { identity, channel } = own
     const depth = profile.confirmationDepth
     const [state, maxFee] = await Promise.all([
-      readChannel(deps.client, { token, registry, identity, channel, depth }),
+      readChannel(deps.client, { token, registry, identity, channel, depth, deployedAtBlock: profile.deployedAtBlock }),
       readRegistry('maxRegistrationFee'),
     ])
     const { balance, settled, registered } = state.head

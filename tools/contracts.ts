@@ -208,7 +208,7 @@ async function showAll(long: boolean) {
   const tests = testContracts({ long })
   console.error(`forge: ${tests.passed} passed, ${tests.failed} failed, ${tests.invariantCalls} random calls`)
   console.error('proving …')
-  const proofs = proveContracts()
+  const proofs = await proveContracts()
   for (const { what, said } of proofs.unproved) console.error(`UNPROVED ${what}: ${said}`)
   console.error('planting mistakes …')
   const planted = await runPlanted({ onProgress: console.error })

@@ -18,10 +18,12 @@ import {
   decodeMessage,
   derivePreimage,
   type ExitRequest,
+  encodeMessage,
   exitRequestStruct,
   hashlockOf,
   hashPromise,
   hashTypedData,
+  maxStreamReplyBytes,
   myst,
   noTicks,
   openContent,
@@ -31,6 +33,8 @@ import {
   signContent,
   signedContent,
   signRequest,
+  streamReplySchema,
+  streamRequestSchema,
   toHex,
   zeroAddress,
   zeroBytes32,
@@ -287,3 +291,24 @@ test('at depth 12, money that comes counts when it is deep, money that leaves co
     await deep.close()
   }
 }, 30_000)
+
+test('the stream carries the same exchange as single requests, and all of it is counted', async () => {
+  const signed = signContent(crypto, domain(), batchContent, batchOf([promiseOf(step)]), bobKey)
+  const single = await post(signed)
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/exchange`)
+  socket.binaryType = 'arraybuffer'
+  await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }))
+  const answered = new Promise<MessageEvent>((resolve) => socket.addEventListener('message', resolve, { once: true }))
+  socket.send(encodeMessage(streamRequestSchema, { id: 7n, batch: signed }))
+  const reply = decodeMessage(
+    streamReplySchema,
+    new Uint8Array((await answered).data as ArrayBuffer),
+    maxStreamReplyBytes,
+  )
+  expect(reply).toEqual({ ok: true, value: { id: 7n, reply: single } })
+  socket.close()
+  const told = await (await fetch(`${url}/metrics`)).text()
+  const answers = Number(/^accountant_answers_total\{answer="answered"\} (\d+)$/m.exec(told)?.[1])
+  expect(answers).toBeGreaterThanOrEqual(2)
+  expect(told).toMatch(/^accountant_running 1$/m)
+})

@@ -5,16 +5,20 @@
  */
 
 import { connectChain, createSender, followEvents, reach } from '@myst/chain'
-import { accountantAbi, registryAbi } from '@myst/contracts'
+import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { type Address, Fault, field, fromHex, message, myst, type NetworkProfile, uint } from '@myst/protocol'
 
-import { openSqliteStore, table } from '@myst/store'
+import { openSqliteLedgerStore, openSqliteStore, table } from '@myst/store'
 import { createChannelView } from './channel-view.ts'
 import { createCollector } from './collector.ts'
 import { createExchangeService } from './exchange-service.ts'
 import { type AccountantStatus, createHttpServer } from './http-server.ts'
 import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
+import { createMetrics } from './metrics.ts'
+import { createSigner } from './sign-decisions.ts'
+import { createSignaturePool } from './signatures/pool.ts'
+import { serveStream } from './stream-server.ts'
 
 export interface AccountantOptions {
   readonly profile: NetworkProfile
@@ -67,8 +71,14 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
   }
   const store = openSqliteStore(`${options.dataDir}/accountant.db`)
-  const ledger = openLedger(store)
   const now = Date.now
+  const domain = { chainId, verifyingContract: accountant }
+  const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
+  const ledger = await openLedger({
+    store: openSqliteLedgerStore(`${options.dataDir}/ledger.db`),
+    crypto,
+    sign: createSigner(crypto, domain, signatures.sign),
+  })
   const channels = createChannelView(
     { clients: [client], crypto, now, onFault: (fault) => log(fault.message) },
     profile,
@@ -80,21 +90,31 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       freshMs: 1000,
     },
   )
-  const service = createExchangeService(
-    { crypto, ledger, channels, now },
-    { chainId, accountant, operatorKey, feeRate: Number(terms.feeRate), minDelta },
+  const calls = createExchangeService(
+    { crypto, ledger, channels, findSigners: signatures.findSigners, sign: signatures.sign, now },
+    { chainId, accountant, feeRate: Number(terms.feeRate), minDelta },
   )
+  const metrics = createMetrics({
+    running: () => ledger.running,
+    signatureThreads: () => signatures.threads,
+    signatureJobs: () => signatures.waiting,
+    streamConnections: () => streams.connections,
+    credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
+    promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
+  })
+  const service = { ...calls, exchange: metrics.observe(calls.exchange) }
   const onFault = (fault: Fault) => log(fault.message)
   const collector = createCollector(
-    { sender: createSender(client, operatorKey), crypto, ledger, channels, onFault },
+    { sender: createSender(client, operatorKey), crypto, ledger, channels, now, onFault },
     {
       accountant,
       registry: profile.contracts.registry,
       minAmount: options.collectFrom,
       everyMs: options.collectEveryMs,
+      sweepEveryMs: (Number(terms.exitDelay) * 1000) / 16,
     },
   )
-  let cursorSavedMs = now()
+  const savedMs = new Map<string, number>()
   // A settlement on chain shows its preimage to everybody: it counts as revealed.
   const settlements = followEvents(client, {
     address: accountant,
@@ -108,11 +128,30 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       for (const { args } of events) {
         await service.reveal(args.provider.toLowerCase() as Address, fromHex(args.preimage))
       }
-      if (events.length === 0 && now() - cursorSavedMs < cursorEveryMs) return
-      cursorSavedMs = now()
-      store.commit([cursorTable.put('settlements', { nextBlock })])
+      saveCursor('settlements', nextBlock, events.length > 0)
     },
   })
+
+  // An exit is held at once: consumer and provider together may keep a preimage back until it is over.
+  const exits = followEvents(client, {
+    abi: consumerChannelAbi,
+    event: 'ExitRequested',
+    depth: 1,
+    fromBlock: cursorTable.load(store).get('exits')?.nextBlock ?? profile.deployedAtBlock,
+    pollingMs: 500,
+    onFault,
+    async onEvents(events, nextBlock) {
+      for (const { address } of events) await collector.hold(address.toLowerCase() as Address)
+      saveCursor('exits', nextBlock, events.length > 0)
+    },
+  })
+
+  /** A quiet chain's blocks cost no write each. */
+  function saveCursor(name: string, nextBlock: bigint, isNews: boolean): void {
+    if (!isNews && now() - (savedMs.get(name) ?? 0) < cursorEveryMs) return
+    savedMs.set(name, now())
+    store.commit([cursorTable.put(name, { nextBlock })])
+  }
 
   async function readTerms() {
     const { rpc } = client
@@ -151,8 +190,17 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     }
   }
 
-  const domain = { chainId, verifyingContract: accountant }
-  const server = createHttpServer({ crypto, service, domain, now, status, isRunning: () => ledger.running, log })
+  const server = createHttpServer({
+    crypto,
+    service,
+    metrics,
+    domain,
+    now,
+    status,
+    isRunning: () => ledger.running,
+    log,
+  })
+  const streams = serveStream(server.server, { exchange: service.exchange, log })
   const url = await server.listen({ host: options.host, port: options.port })
   log(`accountant ${accountant} at ${url}, fee ${Number(terms.feeRate) / 100} %`)
   return {
@@ -160,9 +208,12 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     status,
     collect: () => collector.collect({ all: true }),
     async close() {
+      streams.close()
       await server.close()
-      await settlements.close()
+      await Promise.all([settlements.close(), exits.close()])
       await collector.close()
+      await ledger.close()
+      await signatures.close()
       store.close()
     },
   }

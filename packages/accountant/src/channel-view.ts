@@ -47,7 +47,6 @@ export interface ChannelViewOptions {
 }
 
 export interface ChannelView {
-  addressOf(consumer: Address): Address
   /**
    * @param needed an amount: a state of the last minutes will do if it allows so much. Absent: what the chain shows now.
    * @throws Fault `chain-unreachable`, `chain-stale` where there is no state of a head younger than an hour, or an RPC that
@@ -149,7 +148,6 @@ export function createChannelView(
   }
 
   return {
-    addressOf,
     async look(consumer, needed) {
       const known = seen.get(consumer)
       if (known !== undefined && serves(known, needed)) {

@@ -20,11 +20,15 @@ export interface CollectorOptions {
   /** Collected when at least this much has been revealed and not settled. */
   readonly minAmount: bigint
   readonly everyMs: number
+  /** All channels are looked at for exits in so long, whatever events said: a part of the exit's delay. */
+  readonly sweepEveryMs: number
 }
 
 export interface Collector {
   /** One round; also on demand, then whatever the amount. @returns what the channels paid, base units. */
   collect(options?: { readonly all?: boolean }): Promise<bigint>
+  /** An exit of this channel was requested: what it promised us is held now. Unknown channels are nobody's business. */
+  hold(channel: Address): Promise<void>
   close(): Promise<void>
 }
 
@@ -43,6 +47,7 @@ export function createCollector(
     readonly crypto: Crypto
     readonly ledger: Ledger
     readonly channels: ChannelView
+    readonly now: () => number
     readonly onFault: (fault: Fault) => void
   },
   options: CollectorOptions,
@@ -50,6 +55,8 @@ export function createCollector(
   const { sender, crypto, ledger, channels } = deps
   /** Settled for good, as far as this process saw: a channel whose promises are all below costs no call. */
   const settledDeep = new Map<Address, bigint>()
+  /** Channels with an open exit, as far as events and sweeps showed; what is revealed of them is collected at once. */
+  const exiting = new Set<Address>()
 
   async function look(channel: Address, account: ChannelAccount): Promise<ChannelStanding> {
     const standing = await channels.look(account.consumer)
@@ -64,12 +71,13 @@ export function createCollector(
     for (const [key, account] of ledger.entries('channels')) {
       const channel = key as Address
       const amount = account.collectable?.signed.promise.amount ?? 0n
-      if (!isNews(channel, amount)) continue
+      const least = exiting.has(channel) ? 1n : minAmount
+      if (amount - (settledDeep.get(channel) ?? 0n) < least) continue
       const standing = await look(channel, account)
       // The contract pays what there is; an empty channel pays when it is topped up.
       const owed = amount - standing.settled
       const due = owed < standing.balance ? owed : standing.balance
-      if (due > 0n && due >= minAmount) found.push({ channel, account, standing })
+      if (due >= least) found.push({ channel, account, standing })
     }
     return found
   }
@@ -109,15 +117,26 @@ export function createCollector(
     return after.reduce((sum, { settled }, index) => sum + settled - (chosen[index]?.standing.settled ?? settled), 0n)
   }
 
-  /** Each by itself: one that fails must not keep the others from being held. */
-  async function holdExits(): Promise<void> {
+  /** Finds exits that no event told of: all of them after a start. */
+  async function sweep(): Promise<void> {
     for (const [key, account] of ledger.entries('channels')) {
-      if (isNews(key as Address, highestAmount(account))) await succeeds(holdExit(key as Address, account))
+      const channel = key as Address
+      if (!isNews(channel, highestAmount(account))) continue
+      await succeeds(look(channel, account).then(({ exit }) => exit !== 'none' && exiting.add(channel)))
     }
   }
 
-  async function holdExit(channel: Address, account: ChannelAccount): Promise<void> {
+  /** Each by itself: one that fails must not keep the others from being held, and is tried again in the next round. */
+  async function holdExits(): Promise<void> {
+    for (const channel of exiting) await succeeds(holdExit(channel))
+  }
+
+  /** Held again as long as the exit goes on: more may be promised and credited meanwhile. */
+  async function holdExit(channel: Address): Promise<void> {
+    const account = ledger.get('channels', channel)
+    if (account === undefined) return
     const { exit, deployed, held, settled } = await look(channel, account)
+    if (exit === 'none') exiting.delete(channel)
     const amount = highestAmount(account)
     if (account.highest === undefined || exit === 'none' || !deployed || amount <= held || amount <= settled) return
     const { promise, signature } = account.highest
@@ -162,9 +181,14 @@ export function createCollector(
     return sum
   }
 
+  let sweptAtMs = Number.NEGATIVE_INFINITY
   const timer = setInterval(() => {
     if (rounds > 0) return
     void inTurn(async () => {
+      if (deps.now() - sweptAtMs >= options.sweepEveryMs) {
+        sweptAtMs = deps.now()
+        await sweep()
+      }
       await holdExits()
       await succeeds(settleFrom(options.minAmount))
     })
@@ -172,6 +196,13 @@ export function createCollector(
 
   return {
     collect: ({ all = false } = {}) => inTurn(() => settleFrom(all ? 1n : options.minAmount)),
+    async hold(channel) {
+      const account = ledger.get('channels', channel)
+      if (account === undefined) return
+      exiting.add(channel)
+      channels.forget(account.consumer)
+      await inTurn(holdExits)
+    },
     async close() {
       clearInterval(timer)
       await last

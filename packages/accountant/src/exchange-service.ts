@@ -6,11 +6,8 @@
 
 import {
   type Address,
-  accountantPromiseStruct,
   type Batch,
   type BatchRefusal,
-  type Bytes32,
-  batchAnswerContent,
   batchContent,
   type ConsumerStanding,
   type Crypto,
@@ -18,28 +15,26 @@ import {
   type Domain,
   decodeMessage,
   type ExchangeReply,
+  encodeMessage,
   Fault,
-  hashTypedData,
+  hashContent,
   maxBatchBytes,
-  openContent,
   type ProviderStanding,
-  recoverPromiseSigner,
   type SignedContent,
   type SignedPromise,
-  signContent,
-  toHex,
+  zeroBytes32,
 } from '@myst/protocol'
 import type { ChannelView } from './channel-view.ts'
 import {
   type ExchangeResult,
-  exchangeBatch,
   exchangeWithoutItems,
   highestAmount,
   type ItemFacts,
   type Ledger,
-  type LedgerRules,
-  revealPreimage,
 } from './ledger/index.ts'
+import type { SignHashes } from './sign-decisions.ts'
+import type { ItemSigner } from './signatures/batch-signers.ts'
+import type { SignaturePool } from './signatures/pool.ts'
 
 export interface ExchangeService {
   exchange(signed: SignedContent): Promise<ExchangeReply>
@@ -55,54 +50,51 @@ export interface ExchangeDeps {
   readonly crypto: Crypto
   readonly ledger: Ledger
   readonly channels: ChannelView
+  readonly findSigners: SignaturePool['findSigners']
+  readonly sign: SignHashes
   readonly now: () => number
 }
 
 export interface ExchangeOptions {
   readonly chainId: bigint
   readonly accountant: Address
-  readonly operatorKey: Uint8Array
   readonly feeRate: number
   readonly minDelta: bigint
 }
 
 export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptions): ExchangeService {
-  const { crypto, ledger, channels } = deps
-  const { chainId, operatorKey } = options
+  const { crypto, ledger, channels, findSigners } = deps
+  const { chainId, feeRate, minDelta } = options
   const domain: Domain = { chainId, verifyingContract: options.accountant }
-  const rules: LedgerRules = {
-    crypto,
-    feeRate: options.feeRate,
-    minDelta: options.minDelta,
-    signPromise: (provider, amount, hashlock) =>
-      crypto.sign(hashTypedData(crypto, domain, accountantPromiseStruct, { provider, amount, hashlock }), operatorKey),
-    signAnswer: (answer) => signContent(crypto, domain, batchAnswerContent, answer, operatorKey),
-  }
 
-  async function factsOf({ consumer, promise, signature }: SignedPromise): Promise<ItemFacts> {
-    const { channel, capacity, exit } = await channels.look(consumer)
-    const signer = recoverPromiseSigner(crypto, { chainId, channel }, promise, signature)
-    return { channel, signer, capacity, exit }
+  /** A channel is looked at only for its own consumer: a stranger's promises cost no call of the chain. */
+  async function factsOf({ consumer, promise }: SignedPromise, { channel, signer }: ItemSigner): Promise<ItemFacts> {
+    if (signer !== consumer) return { channel, capacity: 0n, exit: 'none', ...(signer === undefined ? {} : { signer }) }
+    const { capacity, exit } = await channels.look(consumer, promise.amount)
+    return { channel, capacity, exit, signer }
   }
 
   /** Costly facts only for a batch that can still be credited; the step in the ledger checks everything again. */
-  async function exchangeOnce(batch: Batch, digest: Bytes32): Promise<ExchangeResult> {
+  async function exchangeOnce(batch: Batch, signed: SignedContent): Promise<ExchangeResult> {
+    // Whatever its digest, such a batch credits nothing.
+    const isOver = exchangeWithoutItems(ledger, crypto, { batch, digest: zeroBytes32 }) !== undefined
+    const { digest, items, isSignedByProvider } = await findSigners(signed, !isOver)
+    if (!isSignedByProvider)
+      return { kind: 'refused', refusal: { code: 'batch-wrong-signer', provider: batch.provider } }
     const known = exchangeWithoutItems(ledger, crypto, { batch, digest })
     if (known !== undefined) return known
-    const facts = await Promise.all(batch.items.map(factsOf))
-    return ledger.apply((draft) => exchangeBatch(draft, rules, { batch, digest, facts }))
+    // Meanwhile it has become one that can be credited.
+    if (isOver) return exchangeOnce(batch, signed)
+    const facts = await Promise.all(batch.items.map((item, index) => factsOf(item, items[index] as ItemSigner)))
+    return ledger.apply({ kind: 'exchange', batch, content: signed.content, digest, facts, feeRate, minDelta })
   }
 
   return {
     async exchange(signed) {
       const decoded = decodeMessage(batchContent.schema, signed.content, maxBatchBytes)
       if (!decoded.ok) return refused({ code: 'batch-malformed', why: JSON.stringify(decoded.refusal).slice(0, 200) })
-      const batch = decoded.value
-      const opened = openContent(crypto, domain, batchContent, signed, batch.provider)
-      if (!opened.ok) return refused({ code: 'batch-wrong-signer', provider: batch.provider })
-      const digest = toHex(crypto.keccak256(signed.content))
       try {
-        const result = await exchangeOnce(batch, digest)
+        const result = await exchangeOnce(decoded.value, signed)
         if (result.kind !== 'refused') return { kind: result.kind, answer: result.answer }
         return { ...refused(result.refusal), ...(result.newest === undefined ? {} : { newest: result.newest }) }
       } catch (fault) {
@@ -111,7 +103,7 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
       }
     },
 
-    reveal: (provider, preimage) => ledger.apply((draft) => revealPreimage(draft, crypto, provider, preimage)),
+    reveal: (provider, preimage) => ledger.apply({ kind: 'reveal', provider, preimage }),
 
     providerStanding(provider) {
       const account = ledger.get('providers', provider)
@@ -135,7 +127,9 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
         exitPending: exit !== 'none',
         issuedAtMs: BigInt(deps.now()),
       }
-      return signContent(crypto, domain, capacityStatementContent, statement, operatorKey)
+      const content = encodeMessage(capacityStatementContent.schema, statement)
+      const [signature] = await deps.sign([hashContent(crypto, domain, capacityStatementContent, content)])
+      return { content, signature: signature as Uint8Array }
     },
   }
 }

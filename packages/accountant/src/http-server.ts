@@ -22,6 +22,7 @@ import {
 } from '@myst/protocol'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ExchangeService } from './exchange-service.ts'
+import type { Metrics } from './metrics.ts'
 
 export interface AccountantStatus {
   readonly accountant: Address
@@ -38,6 +39,7 @@ export interface AccountantStatus {
 export interface HttpDeps {
   readonly crypto: Crypto
   readonly service: ExchangeService
+  readonly metrics: Metrics
   readonly domain: Domain
   readonly now: () => number
   readonly status: () => Promise<AccountantStatus>
@@ -110,6 +112,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   })
 
   server.get('/v1/status', status)
+  server.get('/metrics', async (_request, reply) =>
+    reply.type(deps.metrics.contentType).send(await deps.metrics.text()),
+  )
   server.get('/healthz', async (_request, reply) => {
     const running = deps.isRunning()
     return reply.code(running ? 200 : 503).send({ running })

@@ -155,13 +155,23 @@ const nodeAdvice = {
   },
   'transactor-refused': {
     status: 409,
-    what: 'The transactor refused.',
+    what: ({ why }) => `The transactor refused: ${wordsOf(why)}`,
     todo: 'For a registration, the channel must hold enough for its fees: myst topup',
   },
   'transactor-unreachable': {
     status: 503,
     what: ({ url }) => `The transactor at ${url} does not answer.`,
     todo: 'Try again later; no money has moved.',
+  },
+  'faucet-refused': {
+    status: 409,
+    what: ({ why }) => `The faucet gives nothing: ${wordsOf(why)}`,
+    todo: 'MYST on networks that are no tests is bought, not given: myst topup',
+  },
+  'faucet-not-test-network': {
+    status: 422,
+    what: 'The token of this network is not one that can be given away.',
+    todo: 'Take "faucet" out of the configuration of the transactor.',
   },
   'accountant-refused': { status: 409, what: 'The accountant refused.', todo: '' },
   'accountant-unreachable': {
@@ -337,6 +347,40 @@ const nodeAdvice = {
     todo: 'Restore it from a backup.',
   },
   'store-failed': { status: 500, what: ({ path }) => `${path} cannot be written.`, todo: 'Check space and rights.' },
+  'store-full': { status: 503, what: ({ path }) => `There is no space left for ${path}.`, todo: 'Make space.' },
+  'store-fenced': {
+    status: 409,
+    what: 'Another process has written to this ledger.',
+    todo: 'Stop one of the two; two accountants on one ledger would sign twice.',
+  },
+  'store-behind': {
+    status: 500,
+    what: ({ path, newest, acknowledged }) =>
+      `${path} ends with entry ${newest}, and entry ${acknowledged} was acknowledged: it lost some, or is a backup.`,
+    todo: 'Put back the newest files, ledger.db with ledger.db-wal. To go on without them is to sign below what was signed.',
+  },
+  'ledger-damaged': {
+    status: 500,
+    what: ({ table, key, sequence, why }) =>
+      `The ledger is not what was written, at ${table === undefined ? `entry ${sequence} of its log` : `record ${key} of ${table}`}: ${why}.`,
+    todo: 'Nothing was changed and nobody was answered. Restore ledger.db and ledger.db-wal, together, from a backup.',
+  },
+  'ledger-stopped': {
+    status: 503,
+    what: ({ why }) => `The ledger acknowledges nothing: ${why}. It can still be read.`,
+    todo: 'After store-full, make space: it goes on by itself. After anything else, check the disk and start again.',
+  },
+  'ledger-busy': { status: 503, what: 'The ledger has more waiting than it can take.', todo: 'Try again in a second.' },
+  'signing-failed': {
+    status: 503,
+    what: "The operator's key did not sign; nothing was changed.",
+    todo: 'Check the signer.',
+  },
+  'log-too-short': {
+    status: 409,
+    what: ({ wanted, oldest }) => `The log begins with entry ${oldest}; a replay needs entry ${wanted}.`,
+    todo: 'Replay from a backup that is newer than that.',
+  },
   'record-corrupt': {
     status: 500,
     what: ({ table }) => `A record of ${table} in the data directory is damaged.`,
@@ -421,6 +465,12 @@ export function exitCodeOf(fault: Pick<Fault, 'code' | 'facts'>): 1 | 2 | 3 {
   const { status } = explain(fault)
   if (status === 503) return 3
   return status === 400 || status === 422 ? 2 : 1
+}
+
+/** What a service says in its refusals, `{code, message, facts}`; what is longer than a few lines was cut by who asked. */
+function wordsOf(why: unknown): string {
+  const message = /"message":"((?:[^"\\]|\\.)*)"/.exec(String(why))?.[1]
+  return (message ?? String(why ?? 'it does not say why')).replace(/[^ -~]+/g, ' ').slice(0, 300)
 }
 
 /** An amount among the facts: a bigint in the process, a decimal string after JSON. */

@@ -1,5 +1,5 @@
 /**
- * Follows the events of a contract at a confirmation depth: each block range once, in order, resumable.
+ * Follows the events of a contract, or of any, at a confirmation depth: each block range once, in order, resumable.
  *
  * @module
  */
@@ -9,7 +9,8 @@ import type { Abi, ContractEventName, Log } from 'viem'
 import { type ChainClient, reach } from './chain-client.ts'
 
 export interface FollowOptions<A extends Abi, N extends ContractEventName<A>> {
-  readonly address: Address
+  /** Absent: whichever contract they are of; only the event's shape counts, so anybody can make one. */
+  readonly address?: Address
   readonly abi: A
   readonly event: N
   readonly depth: number
@@ -40,7 +41,7 @@ export function followEvents<const A extends Abi, N extends ContractEventName<A>
       const toBlock = next + maxRange - 1n < last ? next + maxRange - 1n : last
       const events = await reach(rpcUrl, () =>
         rpc.getContractEvents({
-          address: options.address,
+          ...(options.address === undefined ? {} : { address: options.address }),
           abi: options.abi,
           eventName: options.event,
           fromBlock: next,

@@ -44,7 +44,8 @@ export const contentType = <T>(name: string, schema: Schema<T>, maxBytes = maxMe
 export const signedContent = (maxBytes = maxMessageBytes): Schema<SignedContent> =>
   message({ content: field(0, bytes(maxBytes)), signature: field(1, signature) })
 
-const hashContent = <T>(crypto: Crypto, domain: Domain, type: ContentType<T>, content: Uint8Array) =>
+/** What a signature of such content is over. 32 bytes. */
+export const hashContent = <T>(crypto: Crypto, domain: Domain, type: ContentType<T>, content: Uint8Array) =>
   hashTypedData(crypto, domain, type.struct, { content: toHex(crypto.keccak256(content)) })
 
 export function signContent<T>(

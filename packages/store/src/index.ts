@@ -11,7 +11,10 @@
  */
 
 export * from './keystore.ts'
+export * from './ledger-store.ts'
+export * from './memory-ledger-store.ts'
 export * from './memory-store.ts'
 export * from './record-store.ts'
+export * from './sqlite-ledger-store.ts'
 export * from './sqlite-store.ts'
 export * from './typed-table.ts'

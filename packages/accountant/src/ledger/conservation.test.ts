@@ -15,16 +15,14 @@ import {
   uncredited,
 } from '@myst/payments'
 import { type Address, type Bytes32, batchAnswerSchema, decodeMessage } from '@myst/protocol'
-import { createMemoryStore } from '@myst/store'
+import { createMemoryLedgerStore } from '@myst/store'
 import { alice, bob, carol, dave } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Ledger, openLedger } from './ledger.ts'
-import { revealPreimage } from './reveal-preimage.ts'
-import { commandOf, exchange, item, lockOf, preimageOf, rulesOf, word } from './testing.ts'
+import { commandOf, item, lockOf, openTestLedger, preimageOf, reveal, word } from './testing.ts'
 
 const people = { consumers: [alice.identity, dave.identity], providers: [bob.identity, carol.identity] } as const
-const rules = rulesOf({ feeRate: 2000 })
+const feeRate = 2000
 const policy: ExchangerPolicy = { dueSum: 1n, maxAgeMs: 0, maxItems: 2 }
 
 const steps = fc.record({
@@ -63,8 +61,8 @@ interface Provider {
 }
 
 async function run(taken: readonly Step[], planted: Planted): Promise<void> {
-  const store = createMemoryStore()
-  let ledger: Ledger = openLedger(store)
+  const store = createMemoryLedgerStore()
+  let ledger = await openTestLedger(store)
   let nowMs = 1_000
   const spent = new Map<Address, bigint>()
   const providers = people.providers.map(
@@ -110,7 +108,7 @@ async function run(taken: readonly Step[], planted: Planted): Promise<void> {
 
   async function send(of: Provider, answerArrives: boolean): Promise<void> {
     if (of.state.inFlight === undefined) return
-    const result = await exchange(ledger, commandOf(of.state.inFlight.batch), rules)
+    const result = await ledger.apply(commandOf(of.state.inFlight.batch, {}, { feeRate }))
     if (!answerArrives) {
       if (planted !== 'a lost answer is taken for a refusal') return
       const { inFlight: _, ...given } = of.state
@@ -155,13 +153,12 @@ async function run(taken: readonly Step[], planted: Planted): Promise<void> {
         return
       }
       case 'accountant-restarts':
-        ledger = openLedger(store)
+        ledger = await openTestLedger(store)
         return
       case 'reveal': {
         const { newest } = of.state
         if (newest === undefined) return
-        const preimage = preimageOf(of.identity, newest.epoch)
-        await ledger.apply((draft) => revealPreimage(draft, rules.crypto, of.identity, preimage))
+        await reveal(ledger, of.identity, preimageOf(of.identity, newest.epoch))
       }
     }
   }

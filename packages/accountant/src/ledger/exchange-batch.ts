@@ -1,18 +1,17 @@
 /**
  * One batch against the ledger: whole-batch checks, then each item against the state after the one before.
  *
- * A pure step: it reads and writes a draft and signs through `rules`; what it refuses as a whole leaves the draft untouched.
+ * A pure step: it reads and writes a draft, and decides an answer that others sign. What it refuses as a whole leaves the
+ * draft untouched.
  *
  * @module
  */
 
 import {
-  type Address,
   accept,
+  assert,
   type Batch,
-  type BatchAnswer,
   type BatchRefusal,
-  type Bytes32,
   type Crypto,
   feeOf,
   hashlockOf,
@@ -24,7 +23,9 @@ import {
   type SignedPromise,
   type Verdict,
 } from '@myst/protocol'
+import type { Decision } from './answer.ts'
 import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
+import type { ExchangeCommand, ItemFacts } from './commands.ts'
 import {
   agreementKeyOf,
   type LedgerDraft,
@@ -35,49 +36,22 @@ import {
 } from './records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
-/** What the caller found out about one item before the ledger sees it. */
-export interface ItemFacts {
-  /** The channel of (item's consumer, this accountant), computed. */
-  readonly channel: Address
-  /** Who signed the promise in that channel's domain; undefined for nobody. */
-  readonly signer: Address | undefined
-  /** The largest amount the channel can promise, from the chain. */
-  readonly capacity: bigint
-  /** An exit is open: for less than half its delay, or longer. */
-  readonly exit: 'none' | 'early' | 'late'
-}
-
-export interface ExchangeCommand {
-  readonly batch: Batch
-  /** keccak256 of the batch's bytes as they came. */
-  readonly digest: Bytes32
-  /** One for each item. */
-  readonly facts: readonly ItemFacts[]
-}
-
-export interface LedgerRules {
-  readonly crypto: Crypto
-  readonly feeRate: number
-  /** A smaller step than this is not worth a signature check. */
-  readonly minDelta: bigint
-  /** The operator's signatures: deterministic, so that the step stays a function of its arguments. */
-  signPromise(provider: Address, amount: bigint, hashlock: Bytes32): Uint8Array
-  signAnswer(answer: BatchAnswer): SignedContent
-}
-
 export type ExchangeResult =
   | { readonly kind: 'answered' | 'already-answered'; readonly answer: SignedContent }
   | { readonly kind: 'refused'; readonly refusal: BatchRefusal; readonly newest?: ProviderAccount['promise'] }
 
-export function exchangeBatch(draft: LedgerDraft, rules: LedgerRules, command: ExchangeCommand): ExchangeResult {
-  const { batch } = command
-  const known = exchangeWithoutItems(draft, rules.crypto, command)
-  if (known !== undefined) return known
-  if (batch.lastPreimage !== undefined) revealPreimage(draft, rules.crypto, batch.provider, batch.lastPreimage)
-  const verdicts = batch.items.map((item, index) => {
-    return exchangeItem(draft, rules, batch, item, command.facts[index] as ItemFacts)
-  })
-  return { kind: 'answered', answer: answerBatch(draft, rules, command, verdicts) }
+export function exchangeBatch(
+  draft: LedgerDraft,
+  crypto: Crypto,
+  command: ExchangeCommand,
+): { readonly result: ExchangeResult } | { readonly decision: Decision } {
+  const { batch, facts } = command
+  const known = exchangeWithoutItems(draft, crypto, command)
+  if (known !== undefined) return { result: known }
+  assert(facts.length === batch.items.length, 'every item has its facts')
+  if (batch.lastPreimage !== undefined) revealPreimage(draft, crypto, batch.provider, batch.lastPreimage)
+  const verdicts = batch.items.map((item, index) => exchangeItem(draft, command, item, facts[index] as ItemFacts))
+  return { decision: decideAnswer(draft, command, verdicts) }
 }
 
 /** What needs no look at the items: the answer of an epoch that has one, or why the batch is refused as a whole. */
@@ -114,16 +88,15 @@ function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | un
 
 function exchangeItem(
   draft: LedgerDraft,
-  rules: LedgerRules,
-  batch: Batch,
+  command: ExchangeCommand,
   item: SignedPromise,
   facts: ItemFacts,
 ): ItemVerdict {
   const { agreement, hashlock } = item.promise
-  const code = checkItem(draft, rules, batch, item, facts)
+  const code = checkItem(draft, command, item, facts)
   // Until its signature is good, nobody learns from a refusal what a stranger's channel has promised.
   if (code !== undefined) return refusedItem(facts.signer === item.consumer ? code : 'promise-wrong-signer')
-  const key = agreementKeyOf(facts.channel, batch.provider, agreement.id)
+  const key = agreementKeyOf(facts.channel, command.batch.provider, agreement.id)
   const delta = agreement.total - (draft.get('agreements', key)?.total ?? 0n)
   const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
   const credited = creditItem(account, item, delta)
@@ -139,8 +112,7 @@ function exchangeItem(
 /** In the order of `itemRefusals`, cheapest first; the prefix condition follows in `exchangeItem`. */
 function checkItem(
   draft: LedgerDraft,
-  rules: LedgerRules,
-  batch: Batch,
+  { batch, minDelta }: ExchangeCommand,
   { consumer, promise }: SignedPromise,
   facts: ItemFacts,
 ): ItemRefusalCode | undefined {
@@ -152,43 +124,34 @@ function checkItem(
   }
   if (facts.exit === 'late') return 'promise-channel-closing'
   const before = draft.get('agreements', agreementKeyOf(facts.channel, batch.provider, agreement.id))?.total ?? 0n
-  if (agreement.total < before + rules.minDelta) return 'promise-total-not-increasing'
+  if (agreement.total < before + minDelta) return 'promise-total-not-increasing'
   if (amount > facts.capacity) return 'promise-over-capacity'
   return facts.signer === consumer ? undefined : 'promise-wrong-signer'
 }
 
 const refusedItem = (code: ItemRefusalCode): ItemVerdict => ({ code, delta: 0n, final: itemRefusals[code].final })
 
-function answerBatch(
+function decideAnswer(
   draft: LedgerDraft,
-  rules: LedgerRules,
-  { batch, digest, facts }: ExchangeCommand,
+  { batch, digest, facts, feeRate }: ExchangeCommand,
   verdicts: readonly ItemVerdict[],
-): SignedContent {
+): Decision {
   const { provider, epoch, hashlock } = batch
   const sum = verdicts.reduce((total, { delta }) => total + delta, 0n)
-  const fee = feeOf(sum, rules.feeRate)
-  const amount = batch.previousAmount + sum - fee
-  const promise = { provider, amount, hashlock, epoch, signature: rules.signPromise(provider, amount, hashlock) }
-  const answer = rules.signAnswer({
-    provider,
-    epoch,
-    digest,
-    feeRate: rules.feeRate,
-    credited: sum - fee,
-    fee,
-    promise,
-    verdicts,
-  })
+  const fee = feeOf(sum, feeRate)
+  const credited = sum - fee
+  assert(credited >= 0n, 'a promise never falls')
   const accepted = facts.filter((_, index) => verdicts[index]?.code === undefined)
-  const channels = [...new Set(accepted.map(({ channel }) => channel))]
-  draft.put('providers', provider, { promise, digest, answer, unrevealed: { hashlock, channels } })
   const totals = draft.get('totals', totalsKey) ?? noTotals
   draft.put('totals', totalsKey, {
     batches: totals.batches + 1,
     promises: totals.promises + accepted.length,
-    credited: totals.credited + sum - fee,
+    credited: totals.credited + credited,
     fees: totals.fees + fee,
   })
-  return answer
+  return {
+    promise: { provider, amount: batch.previousAmount + credited, hashlock, epoch },
+    answer: { provider, epoch, digest, feeRate, credited, fee, verdicts },
+    channels: [...new Set(accepted.map(({ channel }) => channel))],
+  }
 }

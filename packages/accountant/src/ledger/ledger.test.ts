@@ -1,33 +1,36 @@
 import { Fault } from '@myst/protocol'
-import { createMemoryStore, type RecordStore, type RecordWrite } from '@myst/store'
-import { alice, bob, carol, dave } from '@myst/testkit'
+import { createMemoryLedgerStore, type LedgerGroup, type LedgerStore } from '@myst/store'
+import { alice, bob, carol, dave, person, toyCrypto } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type ExchangeCommand, exchangeBatch } from './exchange-batch.ts'
+import type { CommandOf } from './commands.ts'
 import { type Ledger, openLedger } from './ledger.ts'
-import { bytesOf, commandOf, exchange, item, lockOf, preimageOf, rulesOf } from './testing.ts'
+import { bytesOf, commandOf, item, lockOf, openTestLedger, preimageOf, toySign } from './testing.ts'
+import { verifyLog } from './verify-log.ts'
 
-/** A disk that counts its commits, and fails one of them for good. */
-function failingStore(failAt: number): RecordStore & { readonly commits: number; readonly disk: RecordStore } {
-  const disk = createMemoryStore()
-  let commits = 0
-  let failed = false
-  return {
+type ExchangeCommand = CommandOf<'exchange'>
+
+/** A disk that counts its commits, and fails one of them for good, or for want of space. */
+function failingStore(failAt: number, code = 'store-failed') {
+  const disk = createMemoryLedgerStore()
+  const store = {
     disk,
-    get commits() {
-      return commits
-    },
-    load: (table) => disk.load(table),
-    commit(writes: readonly RecordWrite[]) {
-      commits += 1
-      if (failed || commits === failAt) {
-        failed = true
-        throw new Fault('store-failed', { commits })
+    commits: 0,
+    failed: false,
+    records: disk.records,
+    log: disk.log,
+    reopen: () => disk.reopen(),
+    async commit(group: LedgerGroup) {
+      store.commits += 1
+      if (store.failed || store.commits === failAt) {
+        store.failed = true
+        throw new Fault(code, { commits: store.commits })
       }
-      disk.commit(writes)
+      await disk.commit(group)
     },
     close() {},
-  }
+  } satisfies LedgerStore & Record<string, unknown>
+  return store
 }
 
 /** Batches of a provider, one after the other, each crediting `step` from one consumer. */
@@ -48,22 +51,78 @@ function batches(provider: typeof bob, consumer: typeof alice, count: number, st
 }
 
 describe('group commit', () => {
-  test('steps that arrive together share one commit, and see each other', async () => {
+  test('commands that arrive together share one commit, and see each other', async () => {
     const store = failingStore(Number.POSITIVE_INFINITY)
-    const ledger = openLedger(store)
-    const results = await Promise.all(batches(bob, alice, 20).map((command) => exchange(ledger, command)))
+    const ledger = await openTestLedger(store)
+    const providers = Array.from({ length: 20 }, (_, index) => person(BigInt(index + 1)))
+    const commands = providers.flatMap((provider, index) => {
+      const { identity } = provider
+      const lock = lockOf(identity, 1n)
+      // Each draws on Alice's channel where the one before left it.
+      const items = [
+        item({ consumer: alice.identity, provider: identity, amount: BigInt(10 * (index + 1)), total: 10n, lock }),
+      ]
+      return commandOf({ provider: identity, epoch: 1n, hashlock: lock, previousAmount: 0n, items })
+    })
+    const results = await Promise.all(commands.map((command) => ledger.apply(command)))
     expect(results.map(({ kind }) => kind)).toEqual(Array(20).fill('answered'))
     expect(store.commits).toBe(1)
-    expect(ledger.get('providers', bob.identity)?.promise.amount).toBe(200n)
+    expect(ledger.get('totals', 'all')).toMatchObject({ credited: 200n, promises: 20 })
+  })
+
+  test("a provider's commands are taken one after the other, each after the answer to the last", async () => {
+    const store = failingStore(Number.POSITIVE_INFINITY)
+    const ledger = await openTestLedger(store)
+    const results = await Promise.all(batches(bob, alice, 5).map((command) => ledger.apply(command)))
+    expect(results.map(({ kind }) => kind)).toEqual(Array(5).fill('answered'))
+    expect(store.commits).toBe(5)
+  })
+
+  test('while one group is signed the next one gathers', async () => {
+    const store = failingStore(Number.POSITIVE_INFINITY)
+    const sizes: number[] = []
+    let release = () => {}
+    const first = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const ledger = await openLedger({
+      store,
+      crypto: toyCrypto,
+      async sign(decisions) {
+        sizes.push(decisions.length)
+        if (sizes.length === 1) await first
+        return toySign(decisions)
+      },
+    })
+    const people = Array.from({ length: 6 }, (_, index) => person(BigInt(index + 1)))
+    const [one, ...others] = people.map((provider) =>
+      ledger.apply(batches(provider, provider, 1)[0] as ExchangeCommand),
+    )
+    await expect.poll(() => sizes).toEqual([6])
+    const later = batches(bob, alice, 1).map((command) => ledger.apply(command))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    later.push(...batches(carol, dave, 1).map((command) => ledger.apply(command)))
+    expect(store.commits).toBe(0)
+    release()
+    await Promise.all([one, ...others, ...later])
+    expect([sizes, store.commits]).toEqual([[6, 2], 2])
   })
 
   test('nothing is seen before it is durable', async () => {
-    const ledger = openLedger(createMemoryStore())
-    const [command] = batches(bob, alice, 1)
-    const answering = exchange(ledger, command as ExchangeCommand)
+    const ledger = await openTestLedger()
+    const [command] = batches(bob, alice, 1) as [ExchangeCommand]
+    const answering = ledger.apply(command)
     expect(ledger.get('providers', bob.identity)).toBeUndefined()
     await answering
     expect(ledger.get('providers', bob.identity)).toBeDefined()
+  })
+
+  test('more than can wait are turned away at once', async () => {
+    const ledger = await openTestLedger()
+    const [command] = batches(bob, alice, 1) as [ExchangeCommand]
+    const applying = Array.from({ length: 4097 }, () => ledger.apply(command))
+    await expect(applying[4096]).rejects.toMatchObject({ code: 'ledger-busy' })
+    await Promise.all(applying.slice(0, 4096))
   })
 })
 
@@ -79,7 +138,7 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
       await Promise.all(
         group.map(async (command) => {
           try {
-            const result = await exchange(ledger, command)
+            const result = await ledger.apply(command)
             if (result.kind === 'answered') heard.set(command.batch.provider, command.batch.epoch)
           } catch (error) {
             expect(error).toMatchObject({ code: 'ledger-stopped' })
@@ -99,10 +158,10 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
     await fc.assert(
       fc.asyncProperty(plans, async ([failAt, groups]) => {
         const store = failingStore(failAt)
-        const ledger = openLedger(store)
+        const ledger = await openTestLedger(store)
         const heard = await runUntilFailure(ledger, groups)
         expect(ledger.running).toBe(store.commits < failAt)
-        const restarted = openLedger(store.disk)
+        const restarted = await openTestLedger(store.disk)
         expect(bytesOf(restarted)).toEqual(bytesOf(ledger))
         for (const [provider, epoch] of heard) expect(restarted.get('providers', provider)?.promise.epoch).toBe(epoch)
         expect(restarted.get('totals', 'all')?.batches ?? 0).toBe(
@@ -115,12 +174,12 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
 
   test('after a failure nothing is answered any more, and reads go on', async () => {
     const store = failingStore(2)
-    const ledger = openLedger(store)
+    const ledger = await openTestLedger(store)
     const [first, second, third] = batches(bob, alice, 3) as [ExchangeCommand, ExchangeCommand, ExchangeCommand]
-    await exchange(ledger, first)
-    await expect(exchange(ledger, second)).rejects.toMatchObject({ code: 'ledger-stopped' })
-    await expect(exchange(ledger, first)).rejects.toMatchObject({ code: 'ledger-stopped' })
-    await expect(exchange(ledger, third)).rejects.toMatchObject({ code: 'ledger-stopped' })
+    await ledger.apply(first)
+    await expect(ledger.apply(second)).rejects.toMatchObject({ code: 'ledger-stopped' })
+    await expect(ledger.apply(first)).rejects.toMatchObject({ code: 'ledger-stopped' })
+    await expect(ledger.apply(third)).rejects.toMatchObject({ code: 'ledger-stopped' })
     expect(ledger.running).toBe(false)
     expect(ledger.get('providers', bob.identity)?.promise.amount).toBe(10n)
     expect(store.commits).toBe(2)
@@ -128,15 +187,66 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
 
   test('a bug in one step stops the ledger before anything of its group is written', async () => {
     const store = failingStore(Number.POSITIVE_INFINITY)
-    const ledger = openLedger(store)
+    const ledger = await openTestLedger(store)
     const [command] = batches(bob, alice, 1) as [ExchangeCommand]
-    const good = exchange(ledger, command)
-    const bad = ledger.apply(() => {
-      throw new Error('bug: planted')
-    })
+    const [other] = batches(carol, dave, 1) as [ExchangeCommand]
+    const good = ledger.apply(command)
+    const bad = ledger.apply({ ...other, facts: [] })
     await expect(good).rejects.toMatchObject({ code: 'ledger-stopped' })
-    await expect(bad).rejects.toMatchObject({ code: 'ledger-stopped', cause: { message: 'bug: planted' } })
+    await expect(bad).rejects.toMatchObject({ cause: { message: 'bug: every item has its facts' } })
     expect([ledger.running, store.commits]).toEqual([false, 0])
+  })
+
+  test('signatures that fail cost their group alone', async () => {
+    const store = failingStore(Number.POSITIVE_INFINITY)
+    let fails = 1
+    const sign: typeof toySign = (decisions) => {
+      if (fails-- > 0) throw new Error('planted')
+      return toySign(decisions)
+    }
+    const ledger = await openLedger({ store, crypto: toyCrypto, sign })
+    const [command] = batches(bob, alice, 1) as [ExchangeCommand]
+    await expect(ledger.apply(command)).rejects.toMatchObject({ code: 'signing-failed' })
+    expect([ledger.running, store.commits, bytesOf(ledger)]).toEqual([true, 0, {}])
+    expect((await ledger.apply(command)).kind).toBe('answered')
+  })
+})
+
+describe('F5: a full disk', () => {
+  const full = async () => {
+    const store = failingStore(2, 'store-full')
+    const ledger = await openTestLedger(store)
+    const commands = batches(bob, alice, 3) as [ExchangeCommand, ExchangeCommand, ExchangeCommand]
+    await ledger.apply(commands[0])
+    await expect(ledger.apply(commands[1])).rejects.toMatchObject({
+      code: 'ledger-stopped',
+      facts: { why: 'store-full' },
+    })
+    return { store, ledger, commands }
+  }
+
+  test('stops what would be acknowledged, not what is read, and passes without a restart', async () => {
+    const { store, ledger, commands } = await full()
+    expect([ledger.running, ledger.get('providers', bob.identity)?.promise.amount]).toEqual([false, 10n])
+    await expect(ledger.apply(commands[1])).rejects.toMatchObject({ code: 'ledger-stopped' })
+    store.failed = false
+    for (const command of commands.slice(1)) expect((await ledger.apply(command)).kind).toBe('answered')
+    expect(ledger.running).toBe(true)
+    expect(bytesOf(await openTestLedger(store.disk))).toEqual(bytesOf(ledger))
+  })
+
+  test('that kept what it said it had not is the end until a restart', async () => {
+    const { store, ledger, commands } = await full()
+    const other = await openTestLedger(store.disk)
+    await other.apply(commands[1])
+    store.failed = false
+    for (const command of [commands[1], commands[2]]) {
+      await expect(ledger.apply(command)).rejects.toMatchObject({
+        code: 'ledger-stopped',
+        facts: { why: 'store-failed' },
+      })
+    }
+    expect(store.commits).toBe(2)
   })
 })
 
@@ -153,15 +263,15 @@ describe('over restarts', () => {
   test('A7: no promise and no total ever falls, and the same batch is never answered anew', async () => {
     await fc.assert(
       fc.asyncProperty(orders, fc.array(fc.boolean(), { minLength: 24, maxLength: 24 }), async (order, restarts) => {
-        const store = createMemoryStore()
-        let ledger = openLedger(store)
+        const store = createMemoryLedgerStore()
+        let ledger = await openTestLedger(store)
         const answers = new Map<string, unknown>()
         let credited = 0n
         for (const [index, command] of order.entries()) {
-          const result = await exchange(ledger, command)
+          const result = await ledger.apply(command)
           answers.set(command.digest, result)
-          if (restarts[index]) ledger = openLedger(store)
-          expect(await exchange(ledger, command)).toEqual(answers.get(command.digest))
+          if (restarts[index]) ledger = await openTestLedger(store)
+          expect(await ledger.apply(command)).toEqual(answers.get(command.digest))
           const now = ledger.get('totals', 'all')?.credited ?? 0n
           expect(now).toBe(credited + 10n)
           credited = now
@@ -171,18 +281,20 @@ describe('over restarts', () => {
     )
   })
 
-  test('A13: the same commands from empty give the same bytes, however they are grouped', async () => {
+  test('A13: the same commands from empty give the same bytes, however they are grouped, and so does the log', async () => {
     await fc.assert(
       fc.asyncProperty(orders, fc.integer({ min: 1, max: 24 }), async (order, size) => {
-        const one = openLedger(createMemoryStore())
-        for (const command of order) await exchange(one, command)
-        const store = createMemoryStore()
-        const other = openLedger(store)
+        const one = await openTestLedger()
+        for (const command of order) await one.apply(command)
+        const store = createMemoryLedgerStore()
+        const other = await openTestLedger(store)
         for (let at = 0; at < order.length; at += size) {
-          await Promise.all(order.slice(at, at + size).map((command) => exchange(other, command)))
+          await Promise.all(order.slice(at, at + size).map((command) => other.apply(command)))
         }
         expect(bytesOf(other)).toEqual(bytesOf(one))
-        expect(bytesOf(openLedger(store))).toEqual(bytesOf(one))
+        expect(bytesOf(await openTestLedger(store))).toEqual(bytesOf(one))
+        const replayed = await verifyLog(store, toyCrypto)
+        expect([replayed.commands, bytesOf(replayed.state)]).toEqual([order.length, bytesOf(one)])
       }),
       { numRuns: 15 },
     )
@@ -190,8 +302,8 @@ describe('over restarts', () => {
 })
 
 test('A12: whatever is refused as a whole leaves no trace, whoever sends it', async () => {
-  const ledger = openLedger(createMemoryStore())
-  for (const command of batches(bob, alice, 3)) await exchange(ledger, command)
+  const ledger = await openTestLedger()
+  for (const command of batches(bob, alice, 3)) await ledger.apply(command)
   const before = bytesOf(ledger)
   const [first] = batches(bob, alice, 1) as [ExchangeCommand]
   const changes = fc.record({
@@ -210,7 +322,7 @@ test('A12: whatever is refused as a whole leaves no trace, whoever sends it', as
         hashlock: lockOf(bob.identity, epoch),
         lastPreimage: preimage,
       }
-      const result = await ledger.apply((draft) => exchangeBatch(draft, rulesOf(), commandOf(batch)))
+      const result = await ledger.apply(commandOf(batch))
       expect(result.kind).toBe('refused')
       expect(bytesOf(ledger)).toEqual(before)
     }),

@@ -67,6 +67,10 @@ export interface LedgerRecords {
   totals: LedgerTotals
 }
 export const totalsKey = 'all'
+export type TableName = keyof LedgerRecords
+
+/** A record may hold a whole batch's answer. */
+export const maxRecordBytes = 4 << 20
 
 export interface LedgerView {
   get<T extends keyof LedgerRecords>(table: T, key: string): LedgerRecords[T] | undefined

@@ -8,7 +8,6 @@ import {
   type Address,
   type Batch,
   type Bytes32,
-  batchAnswerSchema,
   batchSchema,
   type Crypto,
   concatBytes,
@@ -16,20 +15,20 @@ import {
   fromHex,
   hashlockOf,
   noTicks,
+  referenceCrypto,
   type SignedPromise,
   toHex,
   uintToBytes,
 } from '@myst/protocol'
-import { bob, toyCrypto } from '@myst/testkit'
-import {
-  type ExchangeCommand,
-  type ExchangeResult,
-  exchangeBatch,
-  type ItemFacts,
-  type LedgerRules,
-} from './exchange-batch.ts'
-import type { Ledger } from './ledger.ts'
+import { createMemoryLedgerStore, type LedgerStore } from '@myst/store'
+import { answerContentOf, type SignDecisions } from './answer.ts'
+import type { CommandOf, ExchangeCommand, ItemFacts } from './commands.ts'
+import { type Ledger, type LedgerOptions, openLedger } from './ledger.ts'
 import { ledgerSchemas } from './records.ts'
+
+export * from './index.ts'
+export { createLog } from './log.ts'
+export { createDraft, createState } from './state.ts'
 
 export const word = (value: bigint | number): Bytes32 => toHex(uintToBytes(BigInt(value)))
 export const channelOf = (consumer: Address): Address => `0xc1${consumer.slice(4)}`
@@ -37,31 +36,27 @@ export const channelOf = (consumer: Address): Address => `0xc1${consumer.slice(4
 export function preimageOf(provider: Address, epoch: bigint): Uint8Array {
   return concatBytes(fromHex(provider), uintToBytes(epoch, 12))
 }
-export const lockOf = (provider: Address, epoch: bigint, crypto: Crypto = toyCrypto): Bytes32 =>
+export const lockOf = (provider: Address, epoch: bigint, crypto: Crypto = referenceCrypto): Bytes32 =>
   hashlockOf(crypto, preimageOf(provider, epoch))
 
-/** Signatures that say what they are over, and answers as bytes. */
-export function rulesOf(changes: Partial<LedgerRules> = {}): LedgerRules {
-  return {
-    crypto: toyCrypto,
-    feeRate: 0,
-    minDelta: 1n,
-    signPromise: (provider, amount, hashlock) =>
-      concatBytes(
-        toyCrypto.keccak256(concatBytes(fromHex(provider), uintToBytes(amount), fromHex(hashlock))),
-        new Uint8Array(33),
-      ),
-    signAnswer: (answer) => {
-      const content = encodeMessage(batchAnswerSchema, answer)
-      return { content, signature: concatBytes(toyCrypto.keccak256(content), new Uint8Array(33)) }
-    },
-    ...changes,
-  }
-}
+/** Signatures that say what they are over. */
+export const toySign: SignDecisions = (decisions) =>
+  decisions.map((decision) => {
+    const { provider, amount, hashlock } = decision.promise
+    const promiseSignature = signatureOf(concatBytes(fromHex(provider), uintToBytes(amount), fromHex(hashlock)))
+    const content = answerContentOf(decision, promiseSignature)
+    return { promiseSignature, answer: { content, signature: signatureOf(content) } }
+  })
+const signatureOf = (bytes: Uint8Array) => concatBytes(referenceCrypto.keccak256(bytes), new Uint8Array(33))
+
+export const openTestLedger = (
+  store: LedgerStore = createMemoryLedgerStore(),
+  options?: LedgerOptions,
+): Promise<Ledger> => openLedger({ store, crypto: referenceCrypto, sign: toySign }, options)
 
 export interface ItemOptions {
   readonly consumer: Address
-  readonly provider?: Address
+  readonly provider: Address
   readonly amount: bigint
   readonly total?: bigint
   readonly id?: Bytes32
@@ -70,7 +65,7 @@ export interface ItemOptions {
 
 export const item = ({
   consumer,
-  provider = bob.identity,
+  provider,
   amount,
   total = amount,
   id = word(1),
@@ -89,17 +84,28 @@ export const factsOf = ({ consumer }: SignedPromise, changes: Partial<ItemFacts>
   ...changes,
 })
 
-export const commandOf = (batch: Batch, changes: Partial<ItemFacts> = {}): ExchangeCommand => ({
-  batch,
-  digest: toHex(toyCrypto.keccak256(encodeMessage(batchSchema, batch))),
-  facts: batch.items.map((of) => factsOf(of, changes)),
-})
+export type Terms = Partial<Pick<ExchangeCommand, 'feeRate' | 'minDelta'>>
 
-export const exchange = (ledger: Ledger, command: ExchangeCommand, rules = rulesOf()): Promise<ExchangeResult> =>
-  ledger.apply((draft) => exchangeBatch(draft, rules, command))
+export function commandOf(batch: Batch, changes: Partial<ItemFacts> = {}, terms: Terms = {}): CommandOf<'exchange'> {
+  const content = encodeMessage(batchSchema, batch)
+  const facts = batch.items.map((of) => factsOf(of, changes))
+  return {
+    kind: 'exchange',
+    batch,
+    content,
+    digest: toHex(referenceCrypto.keccak256(content)),
+    facts,
+    feeRate: 0,
+    minDelta: 1n,
+    ...terms,
+  }
+}
+
+export const reveal = (ledger: Ledger, provider: Address, preimage: Uint8Array): Promise<boolean> =>
+  ledger.apply({ kind: 'reveal', provider, preimage })
 
 /** All that a ledger holds, as the bytes it would write. */
-export function bytesOf(ledger: Ledger): Record<string, string> {
+export function bytesOf(ledger: Pick<Ledger, 'entries'>): Record<string, string> {
   const written: Record<string, string> = {}
   for (const [name, schema] of Object.entries(ledgerSchemas)) {
     for (const [key, record] of ledger.entries(name as keyof typeof ledgerSchemas)) {

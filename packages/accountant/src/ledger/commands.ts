@@ -1,0 +1,78 @@
+/**
+ * Commands: all that can change the ledger, as data. What a step needs of the chain, of time and of the terms in force is
+ * in its command, so that the log of commands alone gives the state again, byte for byte.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  address,
+  type Batch,
+  batchSchema,
+  bytes,
+  bytes32,
+  count,
+  decodeMessage,
+  field,
+  list,
+  maxBatchBytes,
+  maxBatchItems,
+  message,
+  oneOf,
+  optional,
+  type Schema,
+  uint,
+  type ValueOfSchema,
+  variants,
+} from '@myst/protocol'
+
+/** What the caller found out about one item before the ledger sees it. */
+const itemFactsSchema = message({
+  /** The channel of (item's consumer, this accountant), computed. */
+  channel: field(0, address),
+  /** Who signed the promise in that channel's domain; absent: nobody. */
+  signer: optional(1, address),
+  /** The largest amount the channel can promise, from the chain. */
+  capacity: field(2, uint(256)),
+  /** An exit is open: for less than half its delay, or longer. */
+  exit: field(3, oneOf(['none', 'early', 'late'])),
+})
+export type ItemFacts = ValueOfSchema<typeof itemFactsSchema>
+
+const exchangeFields = message({
+  /** The batch's bytes as they came; they are what its provider signed. */
+  content: field(0, bytes(maxBatchBytes)),
+  /** keccak256 of the content. */
+  digest: field(1, bytes32),
+  /** One for each item. */
+  facts: field(2, list(itemFactsSchema, maxBatchItems)),
+  /** Basis points of the batch's sum that the accountant keeps. */
+  feeRate: field(3, count(10_000)),
+  /** A smaller step than this is not worth a signature check. */
+  minDelta: field(4, uint(256)),
+})
+
+/** A batch whose provider's signature is good. `batch` is its content decoded, so that nobody decodes it twice. */
+export type ExchangeCommand = ValueOfSchema<typeof exchangeFields> & { readonly batch: Batch }
+
+const exchangeSchema: Schema<ExchangeCommand> = {
+  encode: (command) => exchangeFields.encode(command),
+  decode(value) {
+    const fields = exchangeFields.decode(value)
+    const batch = decodeMessage(batchSchema, fields.content, maxBatchBytes)
+    if (!batch.ok) throw new RangeError(`content: ${batch.refusal.code}`)
+    return { ...fields, batch: batch.value }
+  },
+}
+
+/** A preimage that somebody showed for this provider's newest lock. */
+const revealSchema = message({ provider: field(0, address), preimage: field(1, bytes(32, 32)) })
+
+export const ledgerCommandSchema = variants({ exchange: exchangeSchema, reveal: revealSchema })
+export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>
+export type CommandOf<K extends LedgerCommand['kind']> = Extract<LedgerCommand, { readonly kind: K }>
+
+/** Whose account a command is about. */
+export const providerOf = (command: LedgerCommand): Address =>
+  command.kind === 'exchange' ? command.batch.provider : command.provider

@@ -1,0 +1,46 @@
+import type { ExchangeReply } from '@myst/protocol'
+import { expect, test } from 'vitest'
+import { createMetrics } from './metrics.ts'
+
+const observed = {
+  running: () => true,
+  signatureThreads: () => 2,
+  signatureJobs: () => 3,
+  streamConnections: () => 4,
+  credited: () => 1_500_000_000_000_000_000n,
+  promises: () => 7,
+}
+const signed = { content: new Uint8Array(), signature: new Uint8Array() }
+
+test('tells what there is now, in the unit of its name', async () => {
+  let connections = 4
+  const { text } = createMetrics({ ...observed, streamConnections: () => connections })
+  expect(await text()).toMatch(/^accountant_stream_connections 4$/m)
+  connections = 5
+  const told = await text()
+  for (const line of [
+    'accountant_stream_connections 5',
+    'accountant_running 1',
+    'accountant_credited_myst 1.5',
+    'accountant_promises 7',
+  ]) {
+    expect(told).toMatch(new RegExp(`^${line}$`, 'm'))
+  }
+})
+
+test('counts answers by what became of them, times them, and passes them on', async () => {
+  const { text, observe } = createMetrics(observed)
+  const replies: ExchangeReply[] = [
+    { kind: 'answered', answer: signed },
+    { kind: 'refused', code: 'batch-wrong-preimage' },
+    { kind: 'refused', code: 'batch-wrong-preimage' },
+  ]
+  const exchange = observe(async () => replies.shift() as ExchangeReply)
+  expect((await exchange(signed)).kind).toBe('answered')
+  await exchange(signed)
+  await exchange(signed)
+  const told = await text()
+  expect(told).toContain('accountant_answers_total{answer="answered"} 1')
+  expect(told).toContain('accountant_answers_total{answer="batch-wrong-preimage"} 2')
+  expect(told).toMatch(/^accountant_exchange_seconds_count 3$/m)
+})

@@ -1,0 +1,81 @@
+/**
+ * What an accountant tells Prometheus. Units stand in the names; identities never do.
+ *
+ * @module
+ */
+
+import type { ExchangeReply, SignedContent } from '@myst/protocol'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What is asked for at each scrape; none of it looks at the chain. */
+export interface Observed {
+  /** Whether answers are given. */
+  running(): boolean
+  signatureThreads(): number
+  signatureJobs(): number
+  streamConnections(): number
+  credited(): bigint
+  promises(): number
+}
+
+export interface Metrics {
+  /** In Prometheus' text format. */
+  text(): Promise<string>
+  readonly contentType: string
+  /** Around the exchange: counts and times what passes through. */
+  observe(
+    exchange: (signed: SignedContent) => Promise<ExchangeReply>,
+  ): (signed: SignedContent) => Promise<ExchangeReply>
+}
+
+/** Answers take a few milliseconds; a second is a disk or a chain that hangs. */
+const secondsBuckets = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
+
+export function createMetrics(observed: Observed): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const answers = new Counter({
+    name: 'accountant_answers_total',
+    help: 'Batches by what became of them: answered, already-answered, or the code of the refusal.',
+    labelNames: ['answer'],
+    registers,
+  })
+  const seconds = new Histogram({
+    name: 'accountant_exchange_seconds',
+    help: 'From a batch to its answer, which is durable then.',
+    buckets: secondsBuckets,
+    registers,
+  })
+  const gauges: readonly [name: string, help: string, value: () => number][] = [
+    ['accountant_running', '1: answers are given. 0: only reads.', () => Number(observed.running())],
+    ['accountant_signature_threads', 'Threads that check and make signatures.', observed.signatureThreads],
+    ['accountant_signature_jobs', 'Batches and groups that wait for a signature thread.', observed.signatureJobs],
+    ['accountant_stream_connections', 'Providers on the stream.', observed.streamConnections],
+    // Counted in whole MYST: Prometheus keeps 53 bits, and accounts are kept elsewhere.
+    ['accountant_credited_myst', 'Promised to providers so far.', () => Number(observed.credited() / 10n ** 12n) / 1e6],
+    ['accountant_promises', 'Consumer promises credited so far.', observed.promises],
+  ]
+  for (const [name, help, value] of gauges) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value())
+      },
+    })
+  }
+
+  return {
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+    observe: (exchange) => async (signed) => {
+      const end = seconds.startTimer()
+      const reply = await exchange(signed)
+      end()
+      answers.inc({ answer: reply.kind === 'refused' ? reply.code : reply.kind })
+      return reply
+    },
+  }
+}

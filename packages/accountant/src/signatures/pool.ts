@@ -1,0 +1,113 @@
+/**
+ * Signatures across cores: each job goes to the thread with the least to do.
+ *
+ * @module
+ */
+
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { Fault, type SignedContent } from '@myst/protocol'
+import type { BatchSigners } from './batch-signers.ts'
+import type { Job, JobDone, WorkerPlace } from './worker.ts'
+
+export interface SignaturePool {
+  readonly threads: number
+  /** Jobs that are not done. */
+  readonly waiting: number
+  /**
+   * @param withItems false: only the batch's own signature and digest.
+   * @throws Fault `signatures-busy`, `signature-thread-lost`.
+   */
+  findSigners(signed: SignedContent, withItems: boolean): Promise<BatchSigners>
+  /** The operator's signatures, deterministic, in the order of the hashes. @throws as `findSigners`. */
+  sign(hashes: readonly Uint8Array[]): Promise<readonly Uint8Array[]>
+  /** What waits fails; what is under way is finished. */
+  close(): Promise<void>
+}
+
+/** A batch of 64 takes 4 ms: with more of them waiting for one thread than this, who asks has given up. */
+const maxWaitingPerThread = 1024
+
+interface Thread {
+  readonly worker: Worker
+  readonly waiting: Map<number, { resolve(done: JobDone): void; reject(fault: Fault): void }>
+}
+
+/**
+ * A thread that dies has a bug, or no memory: from then on every job fails, and the program is to be started anew.
+ *
+ * @param threads by default as many as there are cores: the ledger's thread mostly waits for the disk.
+ */
+export function createSignaturePool(
+  place: Omit<WorkerPlace, 'ending'>,
+  threads = availableParallelism(),
+): SignaturePool {
+  const ending = new Int32Array(new SharedArrayBuffer(4))
+  let lastId = 0
+  let lost: Fault | undefined
+  const all = Array.from({ length: threads }, start)
+
+  function start(): Thread {
+    const worker = new Worker(new URL('worker.ts', import.meta.url), {
+      workerData: { ...place, ending } satisfies WorkerPlace,
+    })
+    const waiting: Thread['waiting'] = new Map()
+    worker.on('message', (done: JobDone) => {
+      waiting.get(done.id)?.resolve(done)
+      waiting.delete(done.id)
+    })
+    // An error is followed by the exit, which says all.
+    worker.on('error', () => {})
+    worker.on('exit', (exitCode) => {
+      lost ??= new Fault('signature-thread-lost', { exitCode })
+      for (const { reject } of waiting.values()) reject(lost)
+      waiting.clear()
+    })
+    worker.unref()
+    return { worker, waiting }
+  }
+
+  function run(work: WithoutId<Job>): Promise<JobDone> {
+    if (lost !== undefined) return Promise.reject(lost)
+    const { worker, waiting } = all.reduce((least, one) => (one.waiting.size < least.waiting.size ? one : least))
+    if (waiting.size >= maxWaitingPerThread)
+      return Promise.reject(new Fault('signatures-busy', { waiting: waiting.size }))
+    const id = ++lastId
+    worker.postMessage({ ...work, id })
+    return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }))
+  }
+
+  const failed = (done: JobDone) => new Error('threw' in done ? done.threw : 'another job was answered')
+
+  return {
+    threads,
+    get waiting() {
+      return all.reduce((sum, { waiting }) => sum + waiting.size, 0)
+    },
+    async findSigners(signed, withItems) {
+      const done = await run({ kind: 'find', signed, withItems })
+      if (!('found' in done)) throw failed(done)
+      return done.found
+    },
+    async sign(hashes) {
+      const done = await run({ kind: 'sign', hashes })
+      if (!('signatures' in done)) throw failed(done)
+      return done.signatures
+    },
+    async close() {
+      lost ??= new Fault('signature-thread-lost', { exitCode: 0 })
+      Atomics.store(ending, 0, 1)
+      await Promise.all(
+        all.map(async ({ worker }) => {
+          if (worker.threadId === -1) return
+          const exit = once(worker, 'exit')
+          worker.postMessage({ id: 0, kind: 'none' } satisfies Job)
+          await exit
+        }),
+      )
+    },
+  }
+}
+
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never

@@ -1,0 +1,25 @@
+/**
+ * Exchange as a stream: one WebSocket at `/v1/exchange`, many batches at once, answered in any order. Each binary message is
+ * one of these; a batch carries its provider's signature, so the connection needs none.
+ *
+ * @module
+ */
+
+import { exchangeReplySchema, maxBatchBytes } from './exchange.ts'
+import { field, message, uint, type ValueOfSchema } from './message.ts'
+import { signedContent } from './signed-content.ts'
+
+/** A batch, its signature, and the frame around them. */
+export const maxStreamBytes = maxBatchBytes + 1024
+/** An answer is smaller than its batch, and comes with a signed promise. */
+export const maxStreamReplyBytes = maxBatchBytes + 4096
+
+export const streamRequestSchema = message({
+  /** The sender's own; comes back with the reply. */
+  id: field(0, uint(53)),
+  batch: field(1, signedContent(maxBatchBytes)),
+})
+export type StreamRequest = ValueOfSchema<typeof streamRequestSchema>
+
+export const streamReplySchema = message({ id: field(0, uint(53)), reply: field(1, exchangeReplySchema) })
+export type StreamReply = ValueOfSchema<typeof streamReplySchema>

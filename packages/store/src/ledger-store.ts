@@ -1,0 +1,54 @@
+/**
+ * Ledger store: the records of a ledger and the log of the commands that made them, written together, group by group.
+ *
+ * The store knows nothing of what is in them. Entries are numbered from 1; a group is taken only as the next one, so that
+ * of two processes that believe they own the ledger at most one goes on (the fence).
+ *
+ * @module
+ */
+
+export interface LedgerRecord {
+  readonly table: string
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+export interface LogEntry {
+  readonly sequence: number
+  /** 32 bytes, over the body. */
+  readonly hash: Uint8Array
+  readonly body: Uint8Array
+}
+
+export interface LedgerGroup {
+  /** New or changed. */
+  readonly records: readonly LedgerRecord[]
+  readonly entry: LogEntry
+  /** Entries below this number are dropped with this commit. */
+  readonly oldest: number
+}
+
+/** What a database gives at once, or over a network. */
+export type Rows<T> = Iterable<T> | AsyncIterable<T>
+
+export interface LedgerStore {
+  /** In any order. */
+  records(): Rows<LedgerRecord>
+  /** In ascending order. */
+  log(): Rows<LogEntry>
+  /**
+   * All of it or nothing; durable when it returns or resolves.
+   *
+   * @throws Fault `store-fenced` where the entry is not the next one; `store-full` where there is no space: nothing was
+   * kept, and `reopen` tells when it may be tried again; `store-failed`: what is on disk is unknown, and every later
+   * commit fails too (a failed fsync is never retried as success).
+   */
+  commit(group: LedgerGroup): void | Promise<void>
+  /**
+   * After `store-full`: opens everything afresh, as a restart would.
+   *
+   * @returns the newest entry as it is on disk. @throws Fault `store-full` while there is still no space.
+   */
+  reopen(): LogEntry | undefined | Promise<LogEntry | undefined>
+  close(): void | Promise<void>
+}

@@ -1,0 +1,34 @@
+/**
+ * Ledger store in memory: for tests, simulations, and for replaying a log.
+ *
+ * @module
+ */
+
+import { Fault } from '@myst/protocol'
+import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
+
+export function createMemoryLedgerStore(): LedgerStore {
+  const records = new Map<string, LedgerRecord>()
+  const log: LogEntry[] = []
+  const newest = () => log.at(-1)
+  return {
+    *records() {
+      for (const { table, key, value } of records.values()) yield { table, key, value: value.slice() }
+    },
+    *log() {
+      for (const { sequence, hash, body } of log) yield { sequence, hash: hash.slice(), body: body.slice() }
+    },
+    commit({ records: changed, entry, oldest }) {
+      const next = (newest()?.sequence ?? 0) + 1
+      if (entry.sequence !== next) throw new Fault('store-fenced', { sequence: entry.sequence, next })
+      // Copied before anything is changed: all of it or nothing.
+      const copies = changed.map(({ table, key, value }) => ({ table, key, value: value.slice() }))
+      const added = { sequence: entry.sequence, hash: entry.hash.slice(), body: entry.body.slice() }
+      for (const record of copies) records.set(JSON.stringify([record.table, record.key]), record)
+      while (log[0] !== undefined && log[0].sequence < oldest) log.shift()
+      log.push(added)
+    },
+    reopen: newest,
+    close() {},
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * A SQLite file of our own: one process, every commit synced, no failed sync taken for success.
+ *
+ * SQLite's automatic checkpoint swallows its errors: a failed sync of the database file would be retried, and the retry
+ * can succeed without the pages that were lost. So it is off here, and `checkpoint` is a step whose failure is seen.
+ *
+ * @module
+ */
+
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Fault } from '@myst/protocol'
+import Sqlite from 'better-sqlite3'
+
+/** After this many changed rows the write-ahead log is brought into the file; each touches a page or so. */
+const maxRowsInWal = 1000
+
+export interface SqliteFile {
+  readonly database: Sqlite.Database
+  /** Runs `work` in one transaction of about so many rows. @throws Fault `store-full`, `store-failed`. */
+  commit(rows: number, work: () => void): void
+}
+
+/**
+ * @param layout makes an empty database ours; absent: the file must be ours already.
+ * @throws Fault `store-in-use` where another process holds the file, `store-newer` where a newer program wrote it,
+ * `store-full`, or `store-unreadable` where it is damaged or no database.
+ */
+export function openSqliteFile(path: string, version: number, layout?: string): SqliteFile {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const database = open(path, version, layout)
+  let failed: unknown
+  let rowsInWal = 0
+
+  function checkpoint(): void {
+    try {
+      database.pragma('wal_checkpoint(PASSIVE)')
+      rowsInWal = 0
+    } catch (cause) {
+      // Without space the log just grows on; the next commit tries again.
+      if (!isFull(cause)) failed = cause
+    }
+    if (failed !== undefined) throw new Fault('store-failed', { path }, { cause: failed })
+  }
+
+  return {
+    database,
+    commit(rows, work) {
+      if (failed !== undefined) throw new Fault('store-failed', { path }, { cause: failed })
+      if (rowsInWal >= maxRowsInWal) checkpoint()
+      try {
+        database.transaction(work)()
+      } catch (cause) {
+        if (cause instanceof Fault) throw cause
+        if (isFull(cause)) throw new Fault('store-full', { path }, { cause })
+        failed = cause
+        throw new Fault('store-failed', { path }, { cause })
+      }
+      rowsInWal += rows
+    },
+  }
+}
+
+function open(path: string, version: number, layout?: string): Sqlite.Database {
+  let database: Sqlite.Database | undefined
+  try {
+    database = new Sqlite(path, { timeout: 1000 })
+    // One process owns the file: two accountants on one ledger would sign twice.
+    database.pragma('locking_mode = EXCLUSIVE')
+    const found = database.pragma('user_version', { simple: true }) as number
+    if (found > version) throw new Fault('store-newer', { path, version: found, known: version })
+    if (found < version && layout === undefined) throw new Fault('store-unreadable', { path, why: 'it is not ours' })
+    database.pragma('journal_mode = WAL')
+    database.pragma('synchronous = FULL')
+    database.pragma('wal_autocheckpoint = 0')
+    if (found < version) database.exec(`BEGIN; ${layout}; PRAGMA user_version = ${version}; COMMIT`)
+    return database
+  } catch (cause) {
+    database?.close()
+    if (cause instanceof Fault) throw cause
+    if (isFull(cause)) throw new Fault('store-full', { path }, { cause })
+    const busy = codeOf(cause).startsWith('SQLITE_BUSY')
+    throw new Fault(busy ? 'store-in-use' : 'store-unreadable', { path }, { cause })
+  }
+}
+
+const codeOf = (cause: unknown): string => String((cause as { code?: unknown }).code)
+const isFull = (cause: unknown): boolean => codeOf(cause) === 'SQLITE_FULL'
+
+/** What was renamed, made or removed in this folder stays so. */
+export function syncFolder(path: string): void {
+  const folder = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}

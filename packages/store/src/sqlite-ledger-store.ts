@@ -1,0 +1,114 @@
+/**
+ * Ledger store on SQLite: one file, one process, each group one synced transaction.
+ *
+ * An existing file is never taken for a new one: it is made whole under another name and renamed, so an empty or foreign
+ * file under this name is damage. And one that knows less than its mark has lost what was acknowledged (`newest-mark.ts`).
+ *
+ * @module
+ */
+
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Fault } from '@myst/protocol'
+import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
+import { type NewestMark, openMark } from './newest-mark.ts'
+import { openSqliteFile, syncFolder } from './sqlite-file.ts'
+
+/** Raised with every change of the layout. */
+const layoutVersion = 1
+const layout = `
+  CREATE TABLE records (tbl TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID, STRICT;
+  CREATE TABLE log (sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL, body BLOB NOT NULL) STRICT`
+
+/**
+ * @throws Fault `store-in-use`, `store-newer`, or `store-unreadable` where the file is damaged, empty or no ledger,
+ * `store-behind` where it lacks entries that were acknowledged: the file or its write-ahead log was lost or cut, or it is a
+ * backup. Reading damaged pages later throws `store-unreadable` too.
+ */
+export function openSqliteLedgerStore(path: string): LedgerStore {
+  if (!existsSync(path)) createFile(path)
+  let { file, statements, mark } = openFile(path)
+
+  function* rows<T>(query: () => IterableIterator<unknown>, rowOf: (row: T) => T): Generator<T> {
+    try {
+      for (const row of query()) yield rowOf(row as T)
+    } catch (cause) {
+      throw new Fault('store-unreadable', { path }, { cause })
+    }
+  }
+
+  function close(): void {
+    if (!file.database.open) return
+    mark.close()
+    file.database.close()
+  }
+
+  return {
+    records: () =>
+      rows<LedgerRecord>(
+        () => statements.records.iterate(),
+        ({ table, key, value }) => ({ table, key, value: bytesOf(value) }),
+      ),
+    log: () => rows<LogEntry>(() => statements.log.iterate(), entryOf),
+    commit({ records, entry, oldest }) {
+      file.commit(records.length + 2, () => {
+        const next = ((statements.newest.get() as LogEntry | undefined)?.sequence ?? 0) + 1
+        if (entry.sequence !== next) throw new Fault('store-fenced', { path, sequence: entry.sequence, next })
+        for (const { table, key, value } of records) statements.put.run(table, key, value)
+        statements.append.run(entry.sequence, entry.hash, entry.body)
+        statements.drop.run(oldest)
+      })
+      mark.write(entry.sequence)
+    },
+    reopen() {
+      close()
+      ;({ file, statements, mark } = openFile(path))
+      const newest = statements.newest.get() as LogEntry | undefined
+      return newest === undefined ? undefined : entryOf(newest)
+    },
+    close,
+  }
+}
+
+function createFile(path: string): void {
+  const unfinished = `${path}.new`
+  if (existsSync(`${path}-wal`)) throw new Fault('store-unreadable', { path, why: 'only its write-ahead log is there' })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${unfinished}${suffix}`, { force: true })
+  openSqliteFile(unfinished, layoutVersion, layout).database.close()
+  if (existsSync(`${unfinished}-wal`)) throw new Fault('store-failed', { path, why: 'it could not be written whole' })
+  renameSync(unfinished, path)
+  syncFolder(path)
+}
+
+function openFile(path: string) {
+  if (statSync(path).size === 0) throw new Fault('store-unreadable', { path, why: 'it is empty' })
+  const file = openSqliteFile(path, layoutVersion)
+  const { database } = file
+  let mark: NewestMark | undefined
+  try {
+    mark = openMark(`${path}-newest`)
+    const statements = {
+      records: database.prepare('SELECT tbl AS "table", key, value FROM records'),
+      log: database.prepare('SELECT sequence, hash, body FROM log ORDER BY sequence'),
+      newest: database.prepare('SELECT sequence, hash, body FROM log ORDER BY sequence DESC LIMIT 1'),
+      put: database.prepare('INSERT OR REPLACE INTO records (tbl, key, value) VALUES (?, ?, ?)'),
+      append: database.prepare('INSERT INTO log (sequence, hash, body) VALUES (?, ?, ?)'),
+      drop: database.prepare('DELETE FROM log WHERE sequence < ?'),
+    }
+    const newest = (statements.newest.get() as LogEntry | undefined)?.sequence ?? 0
+    if (newest < mark.newest) throw new Fault('store-behind', { path, newest, acknowledged: mark.newest })
+    return { file, statements, mark }
+  } catch (cause) {
+    mark?.close()
+    database.close()
+    throw cause instanceof Fault ? cause : new Fault('store-unreadable', { path }, { cause })
+  }
+}
+
+const bytesOf = (value: Uint8Array): Uint8Array => new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+const entryOf = ({ sequence, hash, body }: LogEntry): LogEntry => ({
+  sequence,
+  hash: bytesOf(hash),
+  body: bytesOf(body),
+})

@@ -1,0 +1,162 @@
+/**
+ * What every adapter of the LedgerStore port must do. An adapter's test calls `ledgerStoreCompliance` with a way to open it.
+ *
+ * @module
+ */
+
+import type { LedgerGroup, LedgerRecord, LedgerStore, LogEntry, Rows } from '@myst/store'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+export interface LedgerStoreLab {
+  /** Opens the lab's one store; after a `close`, what was committed is there again where the adapter is durable. */
+  open(): LedgerStore
+  close(): void
+}
+
+const record = (key: string, ...value: number[]): LedgerRecord => ({ table: 'a', key, value: Uint8Array.from(value) })
+const group = (sequence: number, records: readonly LedgerRecord[] = [], oldest = 1): LedgerGroup => ({
+  records,
+  entry: { sequence, hash: new Uint8Array(32).fill(sequence), body: Uint8Array.of(sequence, 7) },
+  oldest,
+})
+
+async function all<T>(rows: Rows<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const row of rows) found.push(row)
+  return found
+}
+
+export function ledgerStoreCompliance(
+  name: string,
+  openLab: () => LedgerStoreLab,
+  { durable }: { readonly durable: boolean },
+): void {
+  describe(`ledger store: ${name}`, () => {
+    let lab: LedgerStoreLab
+    let store: LedgerStore
+    beforeEach(() => {
+      lab = openLab()
+      store = lab.open()
+    })
+    afterEach(async () => {
+      await store.close()
+      lab.close()
+    })
+
+    const records = async (of = store) =>
+      Object.fromEntries((await all(of.records())).map(({ table, key, value }) => [`${table}/${key}`, [...value]]))
+    const sequences = async (of = store) => (await all(of.log())).map(({ sequence }) => sequence)
+
+    test('starts empty', async () => {
+      expect([await records(), await sequences(), (await store.reopen()) ?? 'nothing']).toEqual([{}, [], 'nothing'])
+    })
+
+    test('holds what was committed, and the entry beside it', async () => {
+      await store.commit(group(1, [record('x', 1), record('y', 2)]))
+      await store.commit(group(2, [record('x', 3), { table: 'b', key: 'x', value: Uint8Array.of() }]))
+      expect(await records()).toEqual({ 'a/x': [3], 'a/y': [2], 'b/x': [] })
+      expect(await all(store.log())).toEqual([group(1).entry, group(2).entry])
+    })
+
+    test.each(['', '/', "'; DROP TABLE records; --", 'ü水𐅑', 'x'.repeat(500)])('takes any key: %j', async (key) => {
+      await store.commit(group(1, [{ table: key, key, value: Uint8Array.of(1) }]))
+      expect(await all(store.records())).toEqual([{ table: key, key, value: Uint8Array.of(1) }])
+    })
+
+    test('takes large values', async () => {
+      const body = new Uint8Array(5 << 20).fill(7)
+      await store.commit({ ...group(1, [{ ...record('x'), value: body }]), entry: { ...group(1).entry, body } })
+      expect((await all(store.log()))[0]?.body.length).toBe(body.length)
+    })
+
+    test('drops old entries with the commit that says so', async () => {
+      for (const sequence of [1, 2, 3]) await store.commit(group(sequence))
+      await store.commit(group(4, [], 3))
+      expect(await sequences()).toEqual([3, 4])
+      await store.commit(group(5, [], 5))
+      expect(await sequences()).toEqual([5])
+    })
+
+    test.each([0, 1, 2, 4])(
+      'fences: entry %i is not the one after 2, and nothing of its group is kept',
+      async (other) => {
+        await store.commit(group(1, [record('x', 1)]))
+        await store.commit(group(2))
+        const committing = async () => store.commit(group(other, [record('x', 9)], 2))
+        await expect(committing()).rejects.toMatchObject({ code: 'store-fenced', facts: { next: 3 } })
+        expect([await records(), await sequences()]).toEqual([{ 'a/x': [1] }, [1, 2]])
+        await store.commit(group(3))
+        expect(await sequences()).toEqual([1, 2, 3])
+      },
+    )
+
+    test('leaves nothing of a commit that fails midway', async () => {
+      await store.commit(group(1, [record('x', 1)]))
+      const bad = group(2, [record('x', 2), { table: 'a', key: 'z', value: 5 as never }])
+      await expect(async () => store.commit(bad)).rejects.toThrow()
+      expect([await records(), await sequences()]).toEqual([{ 'a/x': [1] }, [1]])
+    })
+
+    test('is neither changed through what was written nor through what was read', async () => {
+      const written = group(1, [record('x', 1)])
+      await store.commit(written)
+      const fill = (...many: Uint8Array[]) => {
+        for (const bytes of many) bytes.fill(9)
+      }
+      fill(written.records[0]?.value as Uint8Array, written.entry.hash, written.entry.body)
+      for (const { value } of await all(store.records())) fill(value)
+      for (const { hash, body } of await all(store.log())) fill(hash, body)
+      expect([await records(), await all(store.log())]).toEqual([{ 'a/x': [1] }, [group(1).entry]])
+    })
+
+    test('reopens with all that was committed, and goes on', async () => {
+      await store.commit(group(1, [record('x', 1)]))
+      expect(await store.reopen()).toEqual(group(1).entry)
+      await store.commit(group(2, [record('y', 2)]))
+      expect([await records(), await sequences()]).toEqual([{ 'a/x': [1], 'a/y': [2] }, [1, 2]])
+    })
+
+    test('behaves as a map and a list would, over any commits and reopenings', async () => {
+      const change = fc.record({ key: fc.constantFrom('x', 'y', ''), value: fc.uint8Array({ maxLength: 4 }) })
+      const step = fc.record({
+        changes: fc.array(change, { maxLength: 5 }),
+        after: fc.constantFrom('nothing', 'reopen', 'close'),
+        keep: fc.integer({ min: 1, max: 4 }),
+      })
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 6 }), async (steps) => {
+          const own = openLab()
+          let opened = own.open()
+          const model: Record<string, number[]> = {}
+          let log: number[] = []
+          try {
+            for (const [index, { changes, after, keep }] of steps.entries()) {
+              const sequence = index + 1
+              const oldest = Math.max(log[0] ?? 1, sequence - keep)
+              await opened.commit(
+                group(
+                  sequence,
+                  changes.map(({ key, value }) => record(key, ...value)),
+                  oldest,
+                ),
+              )
+              for (const { key, value } of changes) model[`a/${key}`] = [...value]
+              log = [...log, sequence].filter((of) => of >= oldest)
+              if (after === 'reopen') expect(((await opened.reopen()) as LogEntry).sequence).toBe(sequence)
+              if (after === 'close' && durable) {
+                await opened.close()
+                opened = own.open()
+              }
+              expect([await records(opened), await sequences(opened)]).toEqual([model, log])
+            }
+          } finally {
+            await opened.close()
+            own.close()
+          }
+        }),
+        { numRuns: durable ? 15 : 100 },
+      )
+    })
+  })
+}

@@ -22,6 +22,8 @@ contract AccountantProof is Books {
         uint256 watchedGuarantee;
         uint256 watchedSettled;
         uint256 watchedShortSince;
+        uint256 watchedShortUpTo;
+        uint256 watchedShortRotation;
     }
 
     /// @dev What the contract holds of the token.
@@ -74,24 +76,25 @@ contract AccountantProof is Books {
         uint256 free = _free(_balance);
         uint256 backing = _backed();
         (uint256 owed, uint256 paid) = _bookPayment(identity, amount, _balance);
-        _balance -= paid;
-        uint256 drawn = backing - _backed();
+        bool isThere = _take(paid) && _backed() <= backing;
+        uint256 drawn = _change(_backed(), backing);
 
         bool isBooked = _accounts[identity].settled == settled + paid && settled + owed == amount && paid <= owed;
         bool isAll = paid == owed || paid >= guarantee + free;
         bool isLast = drawn == 0 || (drawn + given <= lack && paid == guarantee + free + drawn);
+        bool isNoted = drawn == 0 || _deposits[identity].drawn == given + drawn;
         bool isKept = _guaranteeOf(identity) + paid >= guarantee;
         bool isKnown = paid == owed || _accounts[identity].shortSince != 0;
         // Each question about this step takes seconds to write, so it is one.
-        assert(isBooked && isAll && isLast && isKept && isKnown); // a settlement books what it pays, and pays no more than the promise; a settlement pays all that is owed, or all there is; what backs the guarantees pays last, and no more than what one lacks and was not given in this punishment; a guarantee falls by no more than what is paid; who is paid less is known to be short
+        assert(isThere && isBooked && isAll && isLast && isNoted && isKept && isKnown); // a settlement pays what is there, and adds nothing to what backs the guarantees; a settlement books what it pays, and pays no more than the promise; a settlement pays all that is owed, or all there is; what backs the guarantees pays last, and no more than what one lacks and was not given lately; what they pay is remembered; a guarantee falls by no more than what is paid; who is paid less is known to be short
         assert(drawn == 0); // must fail: a settlement out of what backs the guarantees
     }
 
     function settleIntoStake(address identity, uint256 amount, uint256 fee) external step(identity) {
         uint256 stake = _deposits[identity].stake;
         uint256 owed = _bookPaymentIntoStake(identity, amount, fee, _balance);
-        _balance -= fee;
-        assert(_deposits[identity].stake == stake + owed - fee && _isCovered(identity)); // a settlement into the stake adds all but the fee, covered, and no other guarantee is left uncovered
+        bool isThere = _take(fee);
+        assert(isThere && _deposits[identity].stake + fee == stake + owed && _isCovered(identity)); // a settlement into the stake adds all but the fee, covered, and no other guarantee is left uncovered
     }
 
     function settleReplaced(address identity, uint256 amount, uint256 limit) external step(identity) {
@@ -99,15 +102,15 @@ contract AccountantProof is Books {
         uint256 settled = _accounts[identity].settled;
         uint256 free = _free(_balance);
         (, uint256 paid) = _bookOldPayment(identity, amount, limit);
-        _balance -= paid;
-        assert(_accounts[identity].settled == settled + paid); // a replaced key's promise books what it pays
-        assert(paid <= limit && _guaranteeOf(identity) == guarantee - paid && _free(_balance) == free); // a replaced key's promise is paid from the guarantee only, and up to its limit
+        bool isThere = _take(paid);
+        assert(isThere && _accounts[identity].settled == settled + paid); // a replaced key's promise books what it pays
+        assert(paid <= limit && _guaranteeOf(identity) + paid == guarantee && _free(_balance) == free); // a replaced key's promise is paid from the guarantee only, and up to its limit
     }
 
     function payOut(address identity, uint256 upTo) external step(identity) {
         uint256 guarantee = _guaranteeOf(identity);
-        _balance -= _bookPayout(identity, upTo, _balance);
-        assert(_guaranteeOf(identity) == guarantee && _isSpared()); // a payout takes no guarantee, nor what one lacks
+        bool isThere = _take(_bookPayout(identity, upTo, _balance));
+        assert(isThere && _guaranteeOf(identity) == guarantee && _isSpared()); // a payout takes no guarantee, nor what one lacks
         assert(_accounts[identity].settled == upTo); // a payout is cumulative
     }
 
@@ -118,20 +121,24 @@ contract AccountantProof is Books {
 
     function increaseStake(address identity, uint256 amount) external step(identity) {
         require(amount <= type(uint128).max);
+        uint256 given = _givenTo(identity);
         _bookStake(identity, amount, _free(_balance), 0);
         _balance += amount;
         assert(_isCovered(identity)); // a stake comes with its guarantee, and leaves no other uncovered
+        assert(amount == 0 || _deposits[identity].drawn == given + amount); // a new stake has no part in what backs the guarantees
     }
 
     function decreaseStake(address identity, uint256 amount) external step(identity) {
         uint256 before = _deposits[identity].stake;
+        uint256 drawn = _deposits[identity].drawn;
         uint256 guarantee = _guaranteeOf(identity);
         uint256 free = _free(_balance);
         uint256 left = _bookDecrease(identity, amount);
-        _balance -= amount;
-        assert(left == before - amount && _deposits[identity].stake == left); // a stake falls by what is paid
+        bool isThere = _take(amount);
+        assert(isThere && left + amount == before && _deposits[identity].stake == left); // a stake falls by what is paid
         assert(_guaranteeOf(identity) == _min(guarantee, left)); // a decrease takes of a guarantee only what is above the stake that is left
-        assert(_free(_balance) - free == guarantee - _guaranteeOf(identity)); // what a decrease takes of a guarantee is free again
+        assert(_free(_balance) + _guaranteeOf(identity) == free + guarantee); // what a decrease takes of a guarantee is free again
+        assert(_deposits[identity].drawn + amount >= drawn); // a decrease gives no new right to what backs the guarantees
     }
 
     function rebalance(address identity) external step(identity) {
@@ -141,15 +148,18 @@ contract AccountantProof is Books {
         uint256 operatorStake_ = _backing.operatorStake;
         uint256 reserve_ = _backing.reserve;
         _bookRefill(identity, _balance);
-        uint256 drawn = reserve_ - _backing.reserve;
-        assert(_guaranteeOf(identity) > guarantee && _backing.operatorStake == operatorStake_); // rebalancing raises a guarantee, and leaves the operator's stake alone
-        assert(drawn == 0 || drawn + given <= lack); // the reserve refills no more than what one lacks and was not given in this punishment
+        uint256 drawn = _change(_backing.reserve, reserve_);
+        assert(
+            _backing.reserve <= reserve_ && _guaranteeOf(identity) > guarantee
+                && _backing.operatorStake == operatorStake_
+        ); // rebalancing raises a guarantee, and leaves the operator's stake alone
+        assert(drawn == 0 || (drawn + given <= lack && _deposits[identity].drawn == given + drawn)); // the reserve refills no more than what one lacks and was not given lately, and it is remembered
         assert(drawn == 0); // must fail: a refill from the reserve
     }
 
     function withdraw(address identity, uint256 amount) external step(identity) {
-        _balance -= _bookWithdrawal(amount, _balance);
-        assert(_state.punishedSince == 0 && _isSpared()); // nothing is withdrawn in punishment, nor what a guarantee lacks
+        bool isThere = _take(_bookWithdrawal(amount, _balance));
+        assert(isThere && _state.punishedSince == 0 && _isSpared()); // nothing is withdrawn in punishment, nor what a guarantee lacks
     }
 
     function release(address identity) external step(identity) {
@@ -157,7 +167,7 @@ contract AccountantProof is Books {
         uint256 free = _free(_balance);
         uint256 backing = _backed();
         _bookRelease();
-        assert(_guaranteeOf(identity) == guarantee && _free(_balance) == free + (backing - _backed())); // closing frees what backed the guarantees, and no guarantee
+        assert(_guaranteeOf(identity) == guarantee && _free(_balance) + _backed() == free + backing); // closing frees what backed the guarantees, and no guarantee
         assert(_backed() == backing || (_sums.missing == 0 && _state.punishedSince == 0)); // closing frees nothing while a guarantee is not whole
         assert(_backed() == backing); // must fail: a release
     }
@@ -206,7 +216,9 @@ contract AccountantProof is Books {
             watchedStake: _deposits[_watched].stake,
             watchedGuarantee: _guaranteeOf(_watched),
             watchedSettled: _accounts[_watched].settled,
-            watchedShortSince: _accounts[_watched].shortSince
+            watchedShortSince: _accounts[_watched].shortSince,
+            watchedShortUpTo: _shortages[_watched].upTo,
+            watchedShortRotation: _shortages[_watched].rotation
         });
     }
 
@@ -216,7 +228,9 @@ contract AccountantProof is Books {
             && _state.shortProviders - _isShort(identity) == before.othersShort
             && _deposits[_watched].stake == before.watchedStake && _guaranteeOf(_watched) == before.watchedGuarantee
             && _accounts[_watched].settled == before.watchedSettled
-            && _accounts[_watched].shortSince == before.watchedShortSince;
+            && _accounts[_watched].shortSince == before.watchedShortSince
+            && _shortages[_watched].upTo == before.watchedShortUpTo
+            && _shortages[_watched].rotation == before.watchedShortRotation;
     }
 
     function _keepsOperator(address before) private view returns (bool) {
@@ -232,10 +246,24 @@ contract AccountantProof is Books {
         return _sums.missing <= _free(_balance);
     }
 
-    /// @dev What others' money gave in this punishment.
+    /// @dev Nothing reverts here: a path that ends in a subtraction would count as one where all is well.
+    function _take(uint256 amount) private returns (bool isThere) {
+        isThere = amount <= _balance;
+        unchecked {
+            _balance -= amount;
+        }
+    }
+
+    function _change(uint256 now_, uint256 before) private pure returns (uint256) {
+        unchecked {
+            return before - now_;
+        }
+    }
+
+    /// @dev What others' money gave lately.
     function _givenTo(address identity) private view returns (uint256) {
         Deposit memory deposit = _deposits[identity];
-        return deposit.drawnIn == _stakes.punishments ? deposit.drawn : 0;
+        return block.timestamp < deposit.drawnAt + 30 days ? deposit.drawn : 0;
     }
 
     function _isShort(address identity) private view returns (uint256) {

@@ -17,15 +17,21 @@ abstract contract PunishmentWorld is World {
         fund(address(accountant), 10 ether);
     }
 
+    /// @dev A stake that has been there for so long that others' money may stand in for its guarantee.
+    function stakeLongAgo(address provider, uint256 amount) internal {
+        stakeFor(provider, amount);
+        pass(30 days);
+    }
+
     /// @dev All free funds are Bob's guarantee, and he takes part of it: so it lacks `missing`, and nobody is short.
     function lackOfBob(uint256 missing) internal {
-        stakeFor(bob, 10 ether);
+        stakeLongAgo(bob, 10 ether);
         settleBob(missing);
     }
 
     /// @dev Bob has taken his whole guarantee and is owed 5 more.
     function shortBob() internal {
-        stakeFor(bob, 10 ether);
+        stakeLongAgo(bob, 10 ether);
         settleBob(15 ether);
         equal(balanceOf(bob), 10 ether, "his guarantee");
     }
@@ -153,9 +159,11 @@ contract PunishmentBeginsAndEndsTest is PunishmentWorld {
     // What it stops
 
     function test_no_withdrawal_no_stake_no_payout_meanwhile_whatever_money_is_there() public {
+        stakeFor(bob, 10 ether);
+        pass(30 days);
         announceWithdrawal(1 ether);
         pass(exitDelay);
-        lackOfBob(4 ether);
+        settleBob(4 ether);
         uint256 since = accountant.punishedSince();
         wish(daveKey, false, true);
         fund(address(accountant), 1000 ether);
@@ -486,7 +494,7 @@ contract DrawsTest is PunishmentWorld {
     }
 
     function test_draws_no_more_than_the_guarantee_lacks() public {
-        stakeFor(bob, 10 ether);
+        stakeLongAgo(bob, 10 ether);
         settleBob(100 ether);
         pass(3 days);
         settleBob(100 ether);
@@ -497,7 +505,7 @@ contract DrawsTest is PunishmentWorld {
 
     function test_draws_no_more_than_there_is() public {
         fund(address(accountant), 500 ether);
-        stakeFor(bob, 500 ether);
+        stakeLongAgo(bob, 500 ether);
         settleBob(1000 ether);
         pass(3 days);
         settleBob(2000 ether);
@@ -514,7 +522,7 @@ contract DrawsTest is PunishmentWorld {
 
     function test_ones_shortage_opens_nothing_for_another() public {
         fund(address(accountant), 10 ether);
-        stakeFor(dave, 10 ether);
+        stakeLongAgo(dave, 10 ether);
         shortBob();
         pass(30 days);
         settleFor(dave, carolKey, 15 ether);
@@ -540,7 +548,7 @@ contract DrawsTest is PunishmentWorld {
     /// @notice A small stake, refilled and paid in turn, takes from the reserve what it was worth once.
     function test_a_provider_of_the_operators_own_does_not_empty_the_reserve() public {
         fund(address(accountant), 1 ether);
-        stakeFor(dave, 1 ether);
+        stakeLongAgo(dave, 1 ether);
         lackOfBob(9 ether);
         stepHours(6 + 1000);
         accountant.updatePunishment();
@@ -557,8 +565,8 @@ contract DrawsTest is PunishmentWorld {
     /// @notice Nor does money that is there for a moment: it refills the guarantee, and is paid out again.
     function test_a_loan_does_not_empty_what_backs_the_others() public {
         fund(address(accountant), 1 ether);
-        stakeFor(dave, 1 ether);
-        stakeFor(bob, 10 ether);
+        stakeLongAgo(dave, 1 ether);
+        stakeLongAgo(bob, 10 ether);
         settleFor(dave, carolKey, 1000 ether);
         settleBob(20 ether);
         pass(3 days);
@@ -575,7 +583,7 @@ contract DrawsTest is PunishmentWorld {
 
     function test_a_loan_does_not_empty_the_reserve() public {
         fund(address(accountant), 1 ether);
-        stakeFor(dave, 1 ether);
+        stakeLongAgo(dave, 1 ether);
         lackOfBob(9 ether);
         stepHours(6 + 1000);
         settleFor(dave, carolKey, 1 ether);
@@ -606,23 +614,81 @@ contract DrawsTest is PunishmentWorld {
         equal(guaranteeOf(bob), 1 ether + reserved, "it refills who had staked before");
     }
 
-    function test_another_punishment_may_draw_again() public {
+    function test_a_new_stake_draws_nothing_for_thirty_days() public {
         stakeFor(bob, 10 ether);
+        settleBob(100 ether);
+        equal(balanceOf(bob), 10 ether, "his guarantee");
+        pass(30 days - 1);
+        refuseSettling(bob, carolKey, 100 ether, err(IBooks.NothingToPay.selector));
+        pass(1);
+        settleBob(100 ether);
+        equal(balanceOf(bob), 20 ether, "and once more in its place");
+    }
+
+    function test_thirty_days_after_a_draw_there_may_be_another() public {
+        stakeLongAgo(bob, 10 ether);
         settleBob(100 ether);
         pass(3 days);
         settleBob(100 ether);
         equal(accountant.providerOf(bob).drawn, 10 ether, "all of it");
-        pass(30 days);
+        pass(30 days - 1);
         refuseSettling(bob, carolKey, 100 ether, err(IBooks.NothingToPay.selector));
-        fund(address(accountant), 80 ether + 10 ether);
+        pass(1);
+        equal(accountant.providerOf(bob).drawn, 0, "long ago");
         settleBob(100 ether);
-        holds(!punished(), "over");
-        equal(guaranteeOf(bob), 10 ether, "and his guarantee whole");
-        pass(7 days);
-        settleBob(200 ether);
+        equal(balanceOf(bob), 30 ether, "ten more");
+    }
+
+    function test_a_stake_that_was_taken_back_takes_no_right_with_it() public {
+        fund(address(accountant), 10 ether);
+        stakeLongAgo(bob, 10 ether);
+        stakeFor(bob, 10 ether);
+        takeStakeBack(bobKey, 10 ether);
+        equal(accountant.providerOf(bob).drawn, 0, "nothing new is left");
+        settleBob(100 ether);
         pass(3 days);
-        settleBob(200 ether);
-        equal(balanceOf(bob), 100 ether + 20 ether, "his guarantee, and once more in its place");
+        settleBob(100 ether);
+        equal(
+            balanceOf(bob),
+            10 ether + 10 ether + 10 ether + 10 ether,
+            "stake, free funds, guarantee, and once in its place"
+        );
+    }
+
+    /// @notice Anybody may stake for Bob: a base unit of Mallory's puts nothing off.
+    function test_a_stranger_renews_nothing() public {
+        fund(address(accountant), 1 ether);
+        stakeFor(bob, 10 ether);
+        pass(29 days);
+        fund(mallory, 1);
+        vm.startPrank(mallory);
+        token.approve(address(accountant), 1);
+        accountant.increaseStake(bob, 1);
+        vm.stopPrank();
+        settleBob(100 ether);
+        pass(3 days);
+        settleBob(100 ether);
+        equal(
+            balanceOf(bob), 1 ether - 1 + 2 * (10 ether + 1), "what was free, his guarantee, and once more in its place"
+        );
+    }
+
+    /// @notice Nor does the operator, with punishments that it begins and ends itself.
+    function test_punishments_of_a_moment_put_nothing_off() public {
+        stakeFor(bob, 10 ether);
+        for (uint256 i = 0; i < 5; ++i) {
+            uint256 amount = accountant.providerOf(dave).settled + 1 ether;
+            reportShortage(dave, amount);
+            holds(punished(), "begun");
+            fund(address(accountant), 1 ether);
+            settleFor(dave, carolKey, amount);
+            holds(!punished(), "and ended");
+            pass(6 days);
+        }
+        settleBob(100 ether);
+        pass(3 days);
+        settleBob(100 ether);
+        equal(balanceOf(bob), 20 ether, "Bob draws all the same");
     }
 
     /// @notice C9: the operator cannot put off what a short provider waits for by paying it a little.

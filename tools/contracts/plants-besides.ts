@@ -340,11 +340,33 @@ export const plantsBesides: readonly Plant[] = [
   },
   {
     name: 'drawn-for-ever',
-    mistake: 'who was helped in one punishment is never helped again',
+    mistake: 'who was helped once is never helped again',
     edits: [
-      { file: books, find: 'deposit.drawnIn == _stakes.punishments ? deposit.drawn : 0', replace: 'deposit.drawn' },
+      {
+        file: books,
+        find: 'block.timestamp < deposit.drawnAt + drawTime ? deposit.drawn : 0',
+        replace: 'deposit.drawn',
+      },
     ],
-    caughtBy: 'DrawsTest.test_another_punishment_may_draw_again',
+    caughtBy: 'DrawsTest.test_thirty_days_after_a_draw_there_may_be_another',
+  },
+  {
+    name: 'taken-back-and-still-new',
+    mistake: 'a new stake that was taken back leaves the old one without a right',
+    edits: [{ file: books, find: 'uint96(_less(deposit.drawn, amount))', replace: 'deposit.drawn' }],
+    caughtBy: 'DrawsTest.test_a_stake_that_was_taken_back_takes_no_right_with_it',
+  },
+  {
+    name: 'renewed-by-a-stranger',
+    mistake: 'a base unit that anybody stakes for a provider makes all of its stake a new one',
+    edits: [
+      {
+        file: books,
+        find: '(before * deposit.drawnAt + drawn * block.timestamp) / (before + drawn)',
+        replace: 'block.timestamp',
+      },
+    ],
+    caughtBy: 'DrawsTest.test_a_stranger_renews_nothing',
   },
   {
     name: 'borrowed-refill',

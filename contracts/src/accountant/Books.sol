@@ -18,12 +18,12 @@ abstract contract Books is IBooks {
         uint8 wishes;
     }
 
-    /// @param drawn what reserve and operator's stake paid in place of the guarantee, and what was staked, since the
-    /// punishment `drawnIn` began. In another one it is nothing.
+    /// @param drawn what reserve and operator's stake paid in place of the guarantee, and what was staked. It counts until
+    /// `drawTime` after `drawnAt`, the mean time of its parts.
     struct Deposit {
         uint96 stake;
         uint96 drawn;
-        uint40 drawnIn;
+        uint40 drawnAt;
     }
 
     /// @param upTo the highest promise that was not paid in full. Only who is paid so much is no longer short.
@@ -55,12 +55,10 @@ abstract contract Books is IBooks {
 
     /// @param movedUntil when the operator's stake was moved last in a punishment, or can be for the first time.
     /// @param endedAt when the last punishment ended; zero: none has.
-    /// @param punishments how many have begun; one that goes on counts once.
     struct Stakes {
         uint128 total;
         uint40 movedUntil;
         uint40 endedAt;
-        uint40 punishments;
     }
 
     uint256 private constant freeTime = 6 hours;
@@ -73,6 +71,11 @@ abstract contract Books is IBooks {
     /// @dev How long somebody has to be short before others' money helps: time to top up, or to wake up.
     uint256 private constant patience = 3 days;
 
+    /// @dev In so long a provider is given its stake's worth of others' money once, and for a new stake nothing: it comes with
+    /// its guarantee. Else money that is borrowed to refill the guarantee, or staked for a moment, would let a provider of
+    /// the operator's own empty what backs all the others.
+    uint256 private constant drawTime = 30 days;
+
     uint8 internal constant anyoneMaySettle = 1;
     uint8 internal constant scheduledPayouts = 2;
 
@@ -82,7 +85,7 @@ abstract contract Books is IBooks {
     Stakes internal _stakes;
     mapping(address identity => Account) internal _accounts;
     mapping(address identity => Deposit) internal _deposits;
-    mapping(address identity => Shortage) private _shortages;
+    mapping(address identity => Shortage) internal _shortages;
 
     // What is there
 
@@ -356,7 +359,8 @@ abstract contract Books is IBooks {
         _sums = Sums(_to128(_sums.apart - amount - (guarantee - left)), _to128(_sums.missing - account.lack + lack));
         _stakes.total = _to128(_stakes.total - amount);
         _accounts[identity].lack = _to96(lack);
-        _deposits[identity].stake = _to96(stake);
+        // As much less counts as drawn: what may be drawn, stake less drawn, is not more for that.
+        _deposits[identity] = Deposit(_to96(stake), uint96(_less(deposit.drawn, amount)), deposit.drawnAt);
         if (left != guarantee) emit GuaranteeChanged(identity, left);
     }
 
@@ -389,16 +393,17 @@ abstract contract Books is IBooks {
         return _to96(lack);
     }
 
-    /// @dev In one punishment a provider is given its stake's worth of others' money, once, and for a stake that it began
-    /// without, nothing. Else money that is borrowed to refill the guarantee, or staked for a moment, would let a provider
-    /// of the operator's own empty what backs all the others.
     function _drawnOf(Deposit memory deposit) private view returns (uint256) {
-        return deposit.drawnIn == _stakes.punishments ? deposit.drawn : 0;
+        return block.timestamp < deposit.drawnAt + drawTime ? deposit.drawn : 0;
     }
 
     /// @return deposit as it is to be written.
     function _noteDrawn(Deposit memory deposit, uint256 drawn) private view returns (Deposit memory) {
-        return Deposit(deposit.stake, _to96(_drawnOf(deposit) + drawn), _stakes.punishments);
+        if (drawn == 0) return deposit;
+        uint256 before = _drawnOf(deposit);
+        // The mean, so that a base unit of anybody's renews nothing.
+        uint256 meanAt = (before * deposit.drawnAt + drawn * block.timestamp) / (before + drawn);
+        return Deposit(deposit.stake, _to96(before + drawn), uint40(meanAt));
     }
 
     /// @dev Called with the guarantee as it was, before it is another. It may change nothing in these books.
@@ -435,7 +440,6 @@ abstract contract Books is IBooks {
         _state.punishedSince = uint40(block.timestamp);
         uint256 endedAt = _stakes.endedAt;
         bool goesOn = endedAt != 0 && block.timestamp < endedAt + memoryTime;
-        if (!goesOn) ++_stakes.punishments;
         _stakes.movedUntil =
             uint40(goesOn ? _stakes.movedUntil + (block.timestamp - endedAt) : block.timestamp + freeTime);
         emit PunishmentStarted(_sums.missing, free);

@@ -9,8 +9,8 @@ interface IBooks {
     /// @param guarantee locked for this provider now.
     /// @param settled paid out so far; promises are cumulative.
     /// @param shortSince when a settlement first paid less than it should; zero: none did, or all was paid since.
-    /// @param drawn what reserve and operator's stake paid in place of the guarantee in this punishment, and what was staked since it began:
-    /// so much less may they pay.
+    /// @param drawn what reserve and operator's stake paid in place of the guarantee and what was staked, in the last thirty days: so much
+    /// less may they pay.
     /// @param anyoneMaySettle whether the provider wished that anybody may send `settle` for it.
     /// @param scheduledPayouts whether it wished that the operator pays it unasked.
     struct Provider {

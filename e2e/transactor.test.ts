@@ -2,132 +2,41 @@
  * The transactor on a real chain: it is paid when the transaction succeeds, and only then.
  */
 
-import { mystTokenAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { registrationFee, richKeys } from '@myst/devnet'
-import {
-  type Address,
-  channelAddress,
-  decodeMessage,
-  encodeMessage,
-  hashTypedData,
-  myst,
-  quoteSchema,
-  type Registration,
-  registrationStruct,
-  type TransactorRequest,
-  transactorRequestSchema,
-  transactorStateSchema,
-  zeroAddress,
-} from '@myst/protocol'
-import { startTransactor, type Transactor } from '@myst/transactor'
+import { registrationFee } from '@myst/devnet'
+import { type Address, myst, type Registration } from '@myst/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openTestChain, type TestChain } from './chain.fixture.ts'
+import { openTransactorWorld, type TransactorWorld } from './transactor.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.32.1'
-let world: TestChain
-let transactor: Transactor
+let here: TransactorWorld
 
 beforeAll(async () => {
-  world = await openTestChain(crypto, host)
-  transactor = await start()
+  here = await openTransactorWorld(crypto, host)
 }, 30_000)
 
-afterAll(async () => {
-  await transactor?.close()
-  await world?.close()
-})
+afterAll(() => here?.close())
 
-const start = () =>
-  startTransactor({
-    profile: world.profile,
-    key: richKeys.transactor,
-    mystPerNative: 100n * myst,
-    dataDir: `${world.dir}/transactor`,
-    host,
-    port: 4070,
-    log: () => {},
-  })
-
-async function quote(): Promise<bigint> {
-  const response = await fetch(`${transactor.url}/v1/quotes/register`)
-  const decoded = decodeMessage(quoteSchema, new Uint8Array(await response.arrayBuffer()))
-  if (!decoded.ok) throw new Error(decoded.refusal.code)
-  return decoded.value.fee
-}
-
-let people = 1
-/** Somebody new, who has paid in. */
-async function newcomer(paidIn = myst): Promise<{ key: Uint8Array; identity: Address }> {
-  const key = new Uint8Array(32).fill(people++)
-  const identity = crypto.addressOf(key)
-  if (paidIn > 0n)
-    await world.network.faucet(
-      channelAddress(crypto, world.network.contracts, identity, world.network.accountant),
-      paidIn,
-    )
-  return { key, identity }
-}
-
-function register(key: Uint8Array, change: Partial<Registration> & { fee: bigint }): TransactorRequest {
-  const registration: Registration = {
-    identity: crypto.addressOf(key),
-    accountant: world.network.accountant,
-    beneficiary: zeroAddress,
-    transactor: transactor.address,
-    nonce: 1n,
-    deadline: 2n ** 40n,
-    ...change,
-  }
-  const domain = { chainId: world.profile.chainId, verifyingContract: world.profile.contracts.registry }
-  const signature = crypto.sign(hashTypedData(crypto, domain, registrationStruct, registration), key)
-  return { kind: 'register', registration, signature }
-}
-
-async function carry(request: TransactorRequest) {
-  const response = await fetch(`${transactor.url}/v1/requests`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/cbor' },
-    body: Buffer.from(encodeMessage(transactorRequestSchema, request)),
-  })
-  if (!response.ok) return { status: response.status, ...((await response.json()) as { code: string }) }
-  const decoded = decodeMessage(transactorStateSchema, new Uint8Array(await response.arrayBuffer()))
-  if (!decoded.ok) throw new Error(decoded.refusal.code)
-  return decoded.value
-}
-
-const earned = () =>
-  world.chain.client.rpc.readContract({
-    address: world.network.contracts.token,
-    abi: mystTokenAbi,
-    functionName: 'balanceOf',
-    args: [transactor.address],
-  })
+const fee = async () => (await here.quote()).fee
+const earned = () => here.balanceOf(here.transactor().address)
+const gas = () => here.world.chain.client.rpc.getBalance({ address: here.transactor().address })
 
 test('registers somebody who owns no gas, and takes the quoted fee from the channel', async () => {
-  const { key, identity } = await newcomer()
-  const fee = await quote()
+  const person = await here.newcomer()
+  const quoted = await fee()
   const before = await earned()
-  expect(await carry(register(key, { fee }))).toMatchObject({ status: 'mined' })
-  expect((await earned()) - before).toBe(fee)
-  const channel = channelAddress(crypto, world.network.contracts, identity, world.network.accountant)
-  const left = await world.chain.client.rpc.readContract({
-    address: world.network.contracts.token,
-    abi: mystTokenAbi,
-    functionName: 'balanceOf',
-    args: [channel],
-  })
-  expect(left).toBe(myst - registrationFee - fee)
+  expect(await here.carry(here.register(person, quoted))).toMatchObject({ status: 'mined' })
+  expect((await earned()) - before).toBe(quoted)
+  expect(await here.balanceOf(person.channel)).toBe(myst - registrationFee - quoted)
 })
 
 test('the same request sent twice, also at once, has one effect and one answer', async () => {
-  const { key } = await newcomer()
-  const request = register(key, { fee: await quote() })
+  const request = here.register(await here.newcomer(), await fee())
   const before = await earned()
-  const [first, second] = await Promise.all([carry(request), carry(request)])
+  const [first, second] = await Promise.all([here.carry(request), here.carry(request)])
   expect(second).toEqual(first)
-  expect(await carry(request)).toEqual(first)
+  expect(await here.carry(request)).toEqual(first)
   expect((await earned()) - before).toBe((request as { registration: Registration }).registration.fee)
 })
 
@@ -143,27 +52,32 @@ test.each([
     'accountant-unknown',
     (fee: bigint) => ({ fee, accountant: `0x${'88'.repeat(20)}` as Address }),
   ],
+  ['a deadline that is over', 'deadline-passed', (fee: bigint) => ({ fee, deadline: 1n })],
 ])('refuses before anything is sent: %s', async (_name, code, change) => {
-  const { key } = await newcomer()
-  expect(await carry(register(key, change(await quote())))).toMatchObject({ status: 422, code })
+  const quoted = await fee()
+  expect(await here.carry(here.register(await here.newcomer(), quoted, change(quoted)))).toMatchObject({
+    http: 422,
+    code,
+  })
+})
+
+test('a foreign signature is refused without asking the chain', async () => {
+  const quoted = await fee()
+  const [mallory, alice] = [await here.newcomer(), await here.newcomer()]
+  const request = here.register(mallory, quoted, { identity: alice.identity })
+  expect(await here.carry(request)).toMatchObject({ http: 422, code: 'wrong-signer' })
 })
 
 test('an empty channel is refused by the simulation, and costs nobody gas', async () => {
-  const { key } = await newcomer(0n)
-  const gas = () => world.chain.client.rpc.getBalance({ address: transactor.address })
+  const person = await here.newcomer(0n)
   const before = await gas()
-  expect(await carry(register(key, { fee: await quote() }))).toMatchObject({ status: 'refused', code: 'BalanceTooLow' })
+  const answer = await here.carry(here.register(person, await fee()))
+  expect(answer).toMatchObject({ status: 'refused', code: 'BalanceTooLow' })
   expect(await gas()).toBe(before)
 })
 
-test('a foreign signature is refused by the simulation', async () => {
-  const { key } = await newcomer()
-  const { identity } = await newcomer()
-  expect(await carry(register(key, { fee: await quote(), identity }))).toMatchObject({ status: 'refused' })
-})
-
 test('bytes that are no request are refused', async () => {
-  const response = await fetch(`${transactor.url}/v1/requests`, {
+  const response = await fetch(`${here.transactor().url}/v1/requests`, {
     method: 'POST',
     headers: { 'content-type': 'application/cbor' },
     body: Buffer.from('nonsense'),
@@ -173,10 +87,8 @@ test('bytes that are no request are refused', async () => {
 })
 
 test('a restart remembers what was carried', async () => {
-  const { key } = await newcomer()
-  const request = register(key, { fee: await quote() })
-  const first = await carry(request)
-  await transactor.close()
-  transactor = await start()
-  expect(await carry(request)).toEqual(first)
+  const request = here.register(await here.newcomer(), await fee())
+  const first = await here.carry(request)
+  await here.restart()
+  expect(await here.carry(request)).toEqual(first)
 })

@@ -1,5 +1,5 @@
 /**
- * `node main.ts <config.json>`: `{profile, accountant, keyFile, passphraseFile, dataDir, host, port, collectEveryMs?,
+ * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, host, port, collectEveryMs?,
  * collectFrom?, openCost?}`.
  *
  * @module
@@ -13,11 +13,13 @@ await runProgram(async (config, log) => {
   const { loadNativeCrypto } = await import('@myst/crypto-native')
   const { defaultOptions, startAccountant } = await import('./accountant.ts')
   const crypto = await loadNativeCrypto()
-  const accountant = config.text('accountant')
+  const profile = await readProfile(config.text('profile'))
+  const [only, another] = profile.accountants
+  const accountant = config.optionalText('accountant') ?? (another === undefined ? only?.address : undefined)
   if (!isAddress(accountant)) throw new Fault('config-invalid', { name: 'accountant', wanted: 'a lower-case address' })
   const started = await startAccountant({
     ...defaultOptions,
-    profile: await readProfile(config.text('profile')),
+    profile,
     accountant,
     operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
     dataDir: config.text('dataDir'),

@@ -37,18 +37,26 @@ const rpcTimeoutMs = 10_000
 
 /** @throws Fault `chain-unreachable`, or `chain-wrong-id` where the endpoint serves another chain. */
 export async function connectChain({ rpcUrl, chainId, pollingMs = 1000 }: ChainOptions): Promise<ChainClient> {
-  // cacheTime 0: a cached head would hide that the chain moved on.
-  const rpc = createPublicClient({
-    transport: transportTo(rpcUrl),
-    pollingInterval: pollingMs,
-    cacheTime: 0,
-  })
+  const rpc = publicClientOf(rpcUrl, pollingMs)
   const served = await reach(rpcUrl, async () => BigInt(await rpc.getChainId()))
   if (chainId !== undefined && served !== chainId) {
     throw new Fault('chain-wrong-id', { rpcUrl, expected: chainId, served })
   }
   return { rpc, rpcUrl, chainId: served }
 }
+
+/** A connection to a chain that may be away just now; whoever relies on its id asks for it. */
+export function openChain({
+  rpcUrl,
+  chainId,
+  pollingMs = 1000,
+}: ChainOptions & { readonly chainId: bigint }): ChainClient {
+  return { rpc: publicClientOf(rpcUrl, pollingMs), rpcUrl, chainId }
+}
+
+/** cacheTime 0: a cached head would hide that the chain moved on. */
+const publicClientOf = (rpcUrl: string, pollingInterval: number): PublicClient =>
+  createPublicClient({ transport: transportTo(rpcUrl), pollingInterval, cacheTime: 0 })
 
 export function transportTo(rpcUrl: string): Transport {
   const options = { timeout: rpcTimeoutMs, retryCount: 2 }

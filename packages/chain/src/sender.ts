@@ -1,18 +1,15 @@
 /**
- * Sends transactions from one key: simulated first, nonces in order, waited for.
+ * Sends transactions from one key: simulated first, nonces in order, waited for. It remembers nothing: who needs each of
+ * them brought to its end, through crashes and price spikes, uses an outbox.
  *
  * @module
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
-import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import { type Address, Fault, type Hex, toHex } from '@myst/protocol'
 import {
   type Abi,
-  BaseError,
-  type ContractFunctionArgs,
   type ContractFunctionName,
-  ContractFunctionRevertedError,
   createWalletClient,
   TransactionNotFoundError,
   type TransactionReceipt,
@@ -20,16 +17,7 @@ import {
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { type ChainClient, reach, transportTo } from './chain-client.ts'
-
-export interface Call<
-  A extends Abi = Abi,
-  N extends ContractFunctionName<A, 'nonpayable' | 'payable'> = ContractFunctionName<A, 'nonpayable' | 'payable'>,
-> {
-  readonly to: Address
-  readonly abi: A
-  readonly name: N
-  readonly args: ContractFunctionArgs<A, 'nonpayable' | 'payable', N>
-}
+import { type Call, simulate } from './simulate.ts'
 
 export interface Sender {
   readonly address: Address
@@ -38,16 +26,10 @@ export interface Sender {
    *
    * @throws Fault `transaction-refused` where the simulation reverts (nothing was sent; `error` names the contract's
    * error), `transaction-reverted` where it reverted when mined, `chain-unreachable`.
-   * @param onSimulated called between simulation and broadcast; where it throws, nothing is sent.
    */
   send<const A extends Abi, N extends ContractFunctionName<A, 'nonpayable' | 'payable'>>(
     call: Call<A, N>,
-    onSimulated?: () => void,
   ): Promise<TransactionReceipt>
-  /** Sends nothing. @throws Fault `transaction-refused`, `chain-unreachable`. */
-  simulate<const A extends Abi, N extends ContractFunctionName<A, 'nonpayable' | 'payable'>>(
-    call: Call<A, N>,
-  ): Promise<void>
   deploy(abi: Abi, bytecode: Hex, args: readonly unknown[]): Promise<Address>
 }
 
@@ -90,13 +72,9 @@ export function createSender(client: ChainClient, privateKey: Uint8Array): Sende
 
   return {
     address: account.address.toLowerCase() as Address,
-    async simulate(call) {
-      await simulate(client, account, call as unknown as Call)
-    },
-    async send(call, onSimulated) {
+    async send(call) {
       const hash = await inTurn(async () => {
         const request = await simulate(client, account, call as unknown as Call)
-        onSimulated?.()
         return reach(rpcUrl, () => wallet.writeContract({ ...request, chain: null } as never))
       })
       return receiptOf(hash)
@@ -118,27 +96,5 @@ async function orUndefined<T>(looking: Promise<T>): Promise<T | undefined> {
   } catch (cause) {
     if (cause instanceof TransactionReceiptNotFoundError || cause instanceof TransactionNotFoundError) return undefined
     throw cause
-  }
-}
-
-const contractErrors = [registryAbi, accountantAbi, consumerChannelAbi, mystTokenAbi]
-  .flat()
-  .filter(({ type }) => type === 'error')
-
-async function simulate(client: ChainClient, account: ReturnType<typeof privateKeyToAccount>, call: Call) {
-  try {
-    const { to: address, name: functionName, args } = call
-    // A contract passes on the errors of those it calls.
-    const abi = [...call.abi, ...contractErrors]
-    const { request } = await client.rpc.simulateContract({ account, address, abi, functionName, args } as never)
-    return request as object
-  } catch (cause) {
-    const reverted =
-      cause instanceof BaseError ? cause.walk((inner) => inner instanceof ContractFunctionRevertedError) : null
-    if (!(reverted instanceof ContractFunctionRevertedError)) {
-      throw new Fault('chain-unreachable', { rpcUrl: client.rpcUrl }, { cause })
-    }
-    const error = reverted.data?.errorName ?? reverted.reason ?? reverted.signature ?? 'unknown'
-    throw new Fault('transaction-refused', { function: call.name, error }, { cause })
   }
 }

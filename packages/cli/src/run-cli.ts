@@ -6,8 +6,10 @@
 
 import { Command, CommanderError } from 'commander'
 import type { Bind, Register } from './command.ts'
+import { registerAccountant } from './commands/accountant.ts'
 import { registerConnect } from './commands/connect.ts'
 import { registerContracts } from './commands/contracts.ts'
+import { registerFaucet } from './commands/faucet.ts'
 import { registerIdentity } from './commands/identity.ts'
 import { registerNode } from './commands/node.ts'
 import { registerProposals } from './commands/proposals.ts'
@@ -15,6 +17,7 @@ import { registerServe } from './commands/serve.ts'
 import { registerSettle } from './commands/settle.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerTopUp } from './commands/top-up.ts'
+import { registerTransactor } from './commands/transactor.ts'
 import { registerUp } from './commands/up.ts'
 import { registerVersion } from './commands/version.ts'
 import { createContext, type GlobalOptions } from './context.ts'
@@ -26,6 +29,8 @@ const commands: readonly Register[] = [
   registerUp,
   registerNode,
   registerTopUp,
+  registerAccountant,
+  registerFaucet,
   registerProposals,
   registerConnect,
   registerStatus,
@@ -33,6 +38,7 @@ const commands: readonly Register[] = [
   registerSettle,
   registerIdentity,
   registerContracts,
+  registerTransactor,
   registerVersion,
 ]
 

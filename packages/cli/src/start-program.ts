@@ -8,13 +8,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-export type ProgramName = 'devnet' | 'node' | 'identity' | 'contracts'
+export type ProgramName = 'devnet' | 'node' | 'identity' | 'contracts' | 'transactor' | 'accountant'
 
 const programs = {
   devnet: '../../devnet/src/main.ts',
   node: '../../node/src/main.ts',
   identity: '../../node/src/identity-main.ts',
   contracts: '../../node/src/contracts-main.ts',
+  transactor: '../../transactor/src/main.ts',
+  accountant: '../../accountant/src/main.ts',
 } as const satisfies Record<ProgramName, string>
 
 export const programPath = (name: ProgramName): string => fileURLToPath(new URL(programs[name], import.meta.url))

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   decodeMessage,
   encodeMessage,
@@ -20,12 +21,20 @@ import {
 
 export interface TransactorClient {
   quote(call: TransactorCall): Promise<Quote>
-  /** @throws Fault `transactor-refused` with its code, `transactor-unreachable`. */
+  /**
+   * Waits for its end, as long as a chain may take to confirm it; after that the state is `waiting`, and the same request
+   * asks for it again.
+   *
+   * @throws Fault `transactor-refused` with its code, `transactor-unreachable`.
+   */
   carry(request: TransactorRequest): Promise<TransactorState>
 }
 
-/** A transaction may wait for a block or two. */
+/** A transactor answers within a minute, if only to say that a request is still waiting. */
 const timeoutMs = 90_000
+/** Twelve blocks of twelve seconds are 144 s; who asks us waits 200. */
+const endWithinMs = 180_000
+const askAgainMs = 1_000
 
 export function createTransactorClient(url: string): TransactorClient {
   async function ask<T>(schema: Schema<T>, path: string, body?: Uint8Array): Promise<T> {
@@ -48,6 +57,14 @@ export function createTransactorClient(url: string): TransactorClient {
 
   return {
     quote: (call) => ask(quoteSchema, `/v1/quotes/${call}`),
-    carry: (request) => ask(transactorStateSchema, '/v1/requests', encodeMessage(transactorRequestSchema, request)),
+    async carry(request) {
+      const deadlineMs = performance.now() + endWithinMs
+      let state = await ask(transactorStateSchema, '/v1/requests', encodeMessage(transactorRequestSchema, request))
+      while (state.status === 'waiting' && performance.now() < deadlineMs) {
+        await wait(askAgainMs)
+        state = await ask(transactorStateSchema, `/v1/requests/${state.id}`)
+      }
+      return state
+    },
   }
 }

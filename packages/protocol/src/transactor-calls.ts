@@ -22,8 +22,18 @@ import {
   variants,
 } from './message.ts'
 
-export const transactorCalls = ['register', 'settle'] as const
+/** Each of their messages names a transactor and a fee; those of the others have no room for one. */
+export const transactorCalls = ['register', 'settle', 'exit', 'fast-exit', 'decrease-stake'] as const
 export type TransactorCall = (typeof transactorCalls)[number]
+
+/** Signed messages without a fee: anybody may send them, and pays the gas. No transactor carries them. */
+export const callsWithoutFee = [
+  'open-channel',
+  'cancel-exit',
+  'change-beneficiary',
+  'change-settle-wish',
+  'change-url',
+] as const
 
 export const quoteSchema = message({
   /** The fee's payee; the signed message names it. */
@@ -56,6 +66,33 @@ const settleOrderSchema = message({
   deadline: field(8, uint(64)),
 })
 
+const exitRequestSchema = message({
+  beneficiary: field(0, address),
+  transactor: field(1, address),
+  fee: field(2, uint(256)),
+  nonce: field(3, uint(256)),
+  deadline: field(4, uint(64)),
+})
+
+const fastExitSchema = message({
+  amount: field(0, uint(256)),
+  beneficiary: field(1, address),
+  transactor: field(2, address),
+  fee: field(3, uint(256)),
+  nonce: field(4, uint(256)),
+  deadline: field(5, uint(64)),
+})
+
+const stakeDecreaseSchema = message({
+  provider: field(0, address),
+  amount: field(1, uint(256)),
+  transactor: field(2, address),
+  fee: field(3, uint(256)),
+  nonce: field(4, uint(256)),
+  deadline: field(5, uint(64)),
+})
+
+/** Of a channel, its two parties are named: its address follows from them, and nobody can name a contract of his own. */
 export const transactorRequestSchema = variants({
   register: message({ registration: field(0, registrationSchema), signature: field(1, signature) }),
   settle: message({
@@ -64,6 +101,24 @@ export const transactorRequestSchema = variants({
     preimage: field(2, bytes32),
     promiseSignature: field(3, signature),
     orderSignature: field(4, signature),
+  }),
+  exit: message({
+    identity: field(0, address),
+    accountant: field(1, address),
+    exit: field(2, exitRequestSchema),
+    signature: field(3, signature),
+  }),
+  'fast-exit': message({
+    identity: field(0, address),
+    accountant: field(1, address),
+    exit: field(2, fastExitSchema),
+    signature: field(3, signature),
+    operatorSignature: field(4, signature),
+  }),
+  'decrease-stake': message({
+    accountant: field(0, address),
+    decrease: field(1, stakeDecreaseSchema),
+    signature: field(2, signature),
   }),
 })
 export type TransactorRequest = ValueOfSchema<typeof transactorRequestSchema>

@@ -1,23 +1,22 @@
 /**
- * `node main.ts <config.json>`: `{profile, keyFile, passphraseFile, mystPerNative, dataDir, host, port}`.
+ * `node main.ts <config.json>`: see `config.ts`.
  *
  * @module
  */
 
-import { readKey, readProfile, runProgram } from '@myst/program'
+import { runProgram } from '@myst/program'
 
 await runProgram(async (config, log) => {
   // Native code is loaded only after the Node version was checked.
   const { loadNativeCrypto } = await import('@myst/crypto-native')
+  const { readTransactorConfig } = await import('./config.ts')
   const { startTransactor } = await import('./transactor.ts')
-  const started = await startTransactor({
-    profile: await readProfile(config.text('profile')),
-    key: await readKey(await loadNativeCrypto(), config.text('keyFile'), config.text('passphraseFile')),
-    mystPerNative: config.amount('mystPerNative'),
-    dataDir: config.text('dataDir'),
-    host: config.optionalText('host') ?? '127.0.0.1',
-    port: config.optionalNumber('port') ?? 4070,
-    log,
-  })
-  return { ready: { url: started.url, transactor: started.address }, close: started.close }
+  const options = await readTransactorConfig(await loadNativeCrypto(), config)
+  const started = await startTransactor({ ...options, now: Date.now, log })
+  const networks = started.networks.map(({ networkId, address }) => ({ networkId, transactor: address }))
+  return {
+    ready: { url: started.url, transactor: started.address, networks },
+    report: () => Promise.all(started.networks.map((network) => network.status())),
+    close: started.close,
+  }
 })

@@ -1,11 +1,23 @@
 /**
  * Quotes: what carrying a call costs, in MYST.
  *
+ * A quote that was given is kept, durable, until it expires. The fee also bounds what is spent on gas: a request is never
+ * carried at a price that its fee does not pay for.
+ *
  * @module
  */
 
 import { type ChainClient, reach } from '@myst/chain'
-import { type Address, ceilDivide, type Quote, type TransactorCall } from '@myst/protocol'
+import {
+  type Address,
+  ceilDivide,
+  Fault,
+  type Quote,
+  quoteSchema,
+  type TransactorCall,
+  transactorCalls,
+} from '@myst/protocol'
+import { type RecordStore, table } from '@myst/store'
 
 export interface QuoterOptions {
   readonly transactor: Address
@@ -15,44 +27,92 @@ export interface QuoterOptions {
 
 export interface Quoter {
   quote(call: TransactorCall): Promise<Quote>
-  /** The least fee that is carried now: a quote stays good for its time although gas got dearer. */
+  /**
+   * The least fee that is carried now: a quote stays good for its time although gas got dearer. While the chain is away it
+   * is the last one quoted.
+   *
+   * @throws Fault `chain-unreachable` where none was ever quoted.
+   */
   leastFee(call: TransactorCall): Promise<bigint>
+  /** The last one quoted, expired or not; 0 where there was none. */
+  lastFee(call: TransactorCall): bigint
+  /** What a fee pays for, in the chain's smallest unit. */
+  nativeOf(fee: bigint): bigint
 }
 
-/** Whole transactions as measured on an EVM (`forge snapshot`), with room for a first use of every slot. */
-const gasOf: Record<TransactorCall, bigint> = { register: 260_000n, settle: 160_000n }
+/** Gas of the transaction that pays a fee days after its request, first use of every slot included. */
+export const laterGasOf: Readonly<Partial<Record<TransactorCall, bigint>>> = {
+  exit: 130_000n,
+  'decrease-stake': 130_000n,
+}
+
+/** Whole transactions as measured on an EVM (`./dev bench gas`), with room for a first use of every slot. */
+const gasOf: Readonly<Record<TransactorCall, bigint>> = {
+  register: 260_000n,
+  settle: 160_000n,
+  exit: 140_000n + 130_000n,
+  'fast-exit': 180_000n,
+  'decrease-stake': 150_000n + 130_000n,
+}
 /** Gas may rise by this between quote and block. */
 const marginPercent = 125n
 const validMs = 120_000
 
+const quoteTable = table('quotes', quoteSchema)
+
 export function createQuoter(
-  deps: { readonly client: ChainClient; readonly now: () => number },
+  deps: { readonly client: ChainClient; readonly store: RecordStore; readonly now: () => number },
   { transactor, mystPerNative }: QuoterOptions,
 ): Quoter {
-  const issued = new Map<TransactorCall, Quote[]>()
+  const { client, store, now } = deps
+  const issued = new Map<TransactorCall, readonly Quote[]>()
+  for (const [key, quote] of quoteTable.load(store)) {
+    const call = transactorCalls.find((name) => key.startsWith(`${name}:`))
+    if (call !== undefined && quote.transactor === transactor) issued.set(call, [...(issued.get(call) ?? []), quote])
+  }
 
   async function costNow(call: TransactorCall): Promise<bigint> {
-    const gasPrice = await reach(deps.client.rpcUrl, () => deps.client.rpc.getGasPrice())
+    const gasPrice = await reach(client.rpcUrl, () => client.rpc.getGasPrice())
     return ceilDivide(gasOf[call] * gasPrice * mystPerNative * marginPercent, 100n * 10n ** 18n)
   }
 
-  function valid(call: TransactorCall): Quote[] {
-    return (issued.get(call) ?? []).filter(({ validUntilMs }) => validUntilMs > BigInt(deps.now()))
+  const keyOf = (call: TransactorCall, { validUntilMs }: Quote) => `${call}:${validUntilMs}`
+
+  const valid = (call: TransactorCall): readonly Quote[] =>
+    (issued.get(call) ?? []).filter(({ validUntilMs }) => validUntilMs > BigInt(now()))
+
+  /** The last one is kept when it has expired: it says what to ask for while the chain is away. */
+  function remember(call: TransactorCall, fresh: Quote): void {
+    const kept = [...valid(call), fresh]
+    const over = (issued.get(call) ?? []).filter((quote) => !kept.includes(quote))
+    store.commit([
+      ...over.map((quote) => quoteTable.remove(keyOf(call, quote))),
+      quoteTable.put(keyOf(call, fresh), fresh),
+    ])
+    issued.set(call, kept)
   }
 
   return {
     async quote(call) {
       // One quote serves everybody for half its life: asking often neither costs us a call nor fills memory.
-      const recent = valid(call).find(({ validUntilMs }) => Number(validUntilMs) - deps.now() > validMs / 2)
+      const recent = valid(call).find(({ validUntilMs }) => Number(validUntilMs) - now() > validMs / 2)
       if (recent !== undefined) return recent
-      const fresh = { transactor, fee: await costNow(call), validUntilMs: BigInt(deps.now() + validMs) }
-      issued.set(call, [...valid(call), fresh])
+      const fresh = { transactor, fee: await costNow(call), validUntilMs: BigInt(now() + validMs) }
+      remember(call, fresh)
       return fresh
     },
     async leastFee(call) {
       const quoted = valid(call).map(({ fee }) => fee)
-      if (quoted.length === 0) return costNow(call)
-      return quoted.reduce((least, fee) => (fee < least ? fee : least))
+      if (quoted.length > 0) return quoted.reduce((least, fee) => (fee < least ? fee : least))
+      try {
+        return await costNow(call)
+      } catch (fault) {
+        const last = issued.get(call)?.at(-1)
+        if (!(fault instanceof Fault) || last === undefined) throw fault
+        return last.fee
+      }
     },
+    lastFee: (call) => issued.get(call)?.at(-1)?.fee ?? 0n,
+    nativeOf: (fee) => (fee * 10n ** 18n) / mystPerNative,
   }
 }

@@ -1,0 +1,70 @@
+/**
+ * Tries a call without sending it: what the contract would say, and what it would use.
+ *
+ * @module
+ */
+
+import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
+import { type Address, Fault, type Hex } from '@myst/protocol'
+import {
+  type Abi,
+  type Account,
+  BaseError,
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  ContractFunctionRevertedError,
+  encodeFunctionData,
+} from 'viem'
+import { type ChainClient, reach } from './chain-client.ts'
+
+export interface Call<
+  A extends Abi = Abi,
+  N extends ContractFunctionName<A, 'nonpayable' | 'payable'> = ContractFunctionName<A, 'nonpayable' | 'payable'>,
+> {
+  readonly to: Address
+  readonly abi: A
+  readonly name: N
+  readonly args: ContractFunctionArgs<A, 'nonpayable' | 'payable', N>
+}
+
+/** A contract passes on the errors of those it calls. */
+const contractErrors = [registryAbi, accountantAbi, consumerChannelAbi, mystTokenAbi]
+  .flat()
+  .filter(({ type }) => type === 'error')
+
+/**
+ * @returns the request as viem writes it.
+ * @throws Fault `transaction-refused` with the contract's `error`, `chain-unreachable`.
+ */
+export async function simulate(client: ChainClient, account: Account | Address, call: Call): Promise<object> {
+  try {
+    const { to: address, name: functionName, args } = call
+    const abi = [...call.abi, ...contractErrors]
+    const { request } = await client.rpc.simulateContract({ account, address, abi, functionName, args } as never)
+    return request as object
+  } catch (cause) {
+    const reverted =
+      cause instanceof BaseError ? cause.walk((inner) => inner instanceof ContractFunctionRevertedError) : null
+    if (!(reverted instanceof ContractFunctionRevertedError)) {
+      throw new Fault('chain-unreachable', { rpcUrl: client.rpcUrl }, { cause })
+    }
+    const error = reverted.data?.errorName ?? reverted.reason ?? reverted.signature ?? 'unknown'
+    throw new Fault('transaction-refused', { function: call.name, error }, { cause })
+  }
+}
+
+/** A call as bytes, with the gas that it takes now. */
+export interface EncodedCall {
+  readonly to: Address
+  readonly data: Hex
+  readonly gas: bigint
+}
+
+/** @throws Fault `transaction-refused`, `chain-unreachable`. */
+export async function estimateCall(client: ChainClient, from: Address, call: Call): Promise<EncodedCall> {
+  await simulate(client, from, call)
+  const { to, abi, name: functionName, args } = call
+  const data = encodeFunctionData({ abi, functionName, args } as never)
+  const gas = await reach(client.rpcUrl, () => client.rpc.estimateGas({ account: from, to, data }))
+  return { to, data, gas }
+}

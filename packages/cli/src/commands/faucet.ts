@@ -1,0 +1,106 @@
+/**
+ * `myst faucet`: MYST on a test network, from a transactor that gives it away.
+ *
+ * @module
+ */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Address, Fault } from '@myst/api'
+import { readAddress } from '../arguments.ts'
+import { type Action, type Register, withExample } from '../command.ts'
+import { mystText } from '../wording.ts'
+
+interface FaucetOptions {
+  readonly network?: string
+}
+
+interface GiftJson {
+  readonly id: string
+  readonly status: 'waiting' | 'mined' | 'refused'
+  readonly to: Address
+  readonly amount: string
+  readonly hash?: string
+}
+
+const faucet: Action<[Address | undefined, FaucetOptions]> = async (context, given, options) => {
+  const to = given ?? (await (await context.node()).topUp()).channel
+  const url = await transactorOf(options.network ?? join(context.dataDir, 'network.json'), context.dataDir)
+  const gift = await context.progress('Asking the faucet', drawn(url, to as Address))
+  return {
+    json: gift,
+    text:
+      gift.status === 'mined'
+        ? `${context.paint('green', 'Given')} ${mystText(gift.amount)} to ${to}. There is more tomorrow.`
+        : `${mystText(gift.amount)} are on their way to ${to}.`,
+  }
+}
+
+/** A profile is handed out with the network; that of a node lies in its data directory. */
+async function transactorOf(path: string, dataDir: string): Promise<string> {
+  let profile: { readonly transactorUrls?: readonly unknown[] }
+  try {
+    profile = JSON.parse(await readFile(path, 'utf8'))
+  } catch (cause) {
+    throw new Fault('network-missing', { dataDir, path }, { cause })
+  }
+  const [url] = profile?.transactorUrls ?? []
+  if (typeof url !== 'string') throw new Fault('profile-incomplete', { path })
+  return url
+}
+
+/** A test network mines within this; the gift comes all the same when it takes longer. */
+const minedWithinMs = 60_000
+const pollMs = 250
+const answerTimeoutMs = 30_000
+
+async function drawn(url: string, to: Address): Promise<GiftJson> {
+  const gift = (await ask(url, '/v1/faucet', JSON.stringify({ to }))) as GiftJson
+  const deadlineMs = performance.now() + minedWithinMs
+  let state: Pick<GiftJson, 'status' | 'hash'> = gift
+  while (state.status === 'waiting' && performance.now() < deadlineMs) {
+    await wait(pollMs)
+    state = (await ask(url, `/v1/requests/${gift.id}`)) as GiftJson
+  }
+  return { ...gift, ...state }
+}
+
+async function ask(url: string, path: string, body?: string): Promise<unknown> {
+  let response: Response
+  let answer: string
+  try {
+    const headers = {
+      accept: 'application/json',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    }
+    const signal = AbortSignal.timeout(answerTimeoutMs)
+    response = await fetch(url + path, { headers, signal, ...(body === undefined ? {} : { method: 'POST', body }) })
+    answer = await response.text()
+  } catch (cause) {
+    throw new Fault('transactor-unreachable', { url }, { cause })
+  }
+  if (!response.ok) throw new Fault('faucet-refused', { url, why: answer.slice(0, 300) })
+  try {
+    return JSON.parse(answer)
+  } catch (cause) {
+    throw new Fault('transactor-unreachable', { url, why: 'no JSON' }, { cause })
+  }
+}
+
+export const registerFaucet: Register = (program, bind) => {
+  const command = program
+    .command('faucet')
+    .argument('[address]', "who gets it (default: the channel of the data directory's node)", readAddress)
+    .summary('MYST on a test network, for nothing')
+    .description(
+      'Draws MYST from the faucet of a test network, once a day for each address. Networks whose MYST is worth something have none.',
+    )
+    .option('--network <profile.json>', 'the network (default: the one of the data directory)')
+    .action(bind(faucet))
+  withExample(
+    command,
+    'myst faucet',
+    'myst faucet 0x00000000000000000000000000000000000000a1 --network test.network.json',
+  )
+}

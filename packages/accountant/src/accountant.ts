@@ -4,7 +4,7 @@
  * @module
  */
 
-import { connectChain, createSender, followEvents, reach } from '@myst/chain'
+import { connectChain, createSender, followEvents, openChain, reach } from '@myst/chain'
 import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { type Address, Fault, field, fromHex, message, myst, type NetworkProfile, uint } from '@myst/protocol'
@@ -56,6 +56,9 @@ export const defaultOptions = {
 /** A promise that adds less than a millionth of a MYST is not worth its check. */
 export const minDelta = 10n ** 12n
 
+/** Each look at a channel asks them all. */
+const maxRpcs = 3
+
 /** A quiet chain's blocks are looked at again after a restart, for this long at most. */
 const cursorEveryMs = 60_000
 const cursorTable = table('cursors', message({ nextBlock: field(0, uint(64)) }))
@@ -66,6 +69,8 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   const crypto = await loadNativeCrypto()
   const [rpcUrl = ''] = profile.rpcUrls
   const client = await connectChain({ rpcUrl, chainId, pollingMs: 100 })
+  // What they say is checked against the first one's, so they need not be there yet.
+  const others = profile.rpcUrls.slice(1, maxRpcs).map((url) => openChain({ rpcUrl: url, chainId }))
   const terms = await readTerms()
   if (terms.operator.toLowerCase() !== crypto.addressOf(operatorKey)) {
     throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
@@ -80,7 +85,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     sign: createSigner(crypto, domain, signatures.sign),
   })
   const channels = createChannelView(
-    { clients: [client], crypto, now, onFault: (fault) => log(fault.message) },
+    { clients: [client, ...others], crypto, now, onFault: (fault) => log(fault.message) },
     profile,
     {
       accountant,

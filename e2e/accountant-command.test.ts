@@ -1,0 +1,127 @@
+/**
+ * `myst accountant`, as an operator runs it: the commands of the documentation, and a provider that is paid by it.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createSender, registerAccountant } from '@myst/chain'
+import { loadNativeCrypto } from '@myst/crypto-native'
+import { richKeys } from '@myst/devnet'
+import { type Address, batchContent, formatNetworkProfile, hashlockOf, myst, signContent } from '@myst/protocol'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { openTestChain, postBatch, type TestChain } from './chain.fixture.ts'
+
+const crypto = await loadNativeCrypto()
+const host = '127.0.35.1'
+const url = `http://${host}:4060`
+const mainPath = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
+const programPath = fileURLToPath(new URL('../packages/accountant/src/main.ts', import.meta.url))
+const page = readFileSync(new URL('../docs/operating/accountant.md', import.meta.url), 'utf8')
+let world: TestChain
+const running = new Set<ChildProcess>()
+
+beforeAll(async () => {
+  world = await openTestChain(crypto, host)
+  writeFileSync(join(world.dir, 'operator.pass'), 'correct horse battery\n', { mode: 0o600 })
+}, 30_000)
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL')
+})
+afterAll(() => world?.close())
+
+function start(path: string, args: readonly string[]) {
+  const child = spawn(process.execPath, [path, ...args], {
+    cwd: world.dir,
+    env: { ...process.env, MYST_DATA_DIR: join(world.dir, 'data') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.add(child)
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const ended = new Promise<{ exitCode: number | null; stdout: string; stderr: string }>((resolve) => {
+    child.once('close', (exitCode) => {
+      running.delete(child)
+      resolve({ exitCode, stdout, stderr })
+    })
+  })
+  return { child, ended, said: () => stdout }
+}
+const runMyst = (...args: string[]) => start(mainPath, args).ended
+/** A key takes a second to decrypt, longer where others work too. */
+const untilUp = (up: { said(): string }) =>
+  expect.poll(() => /The accountant runs|"ready":true/.test(up.said()), { timeout: 40_000, interval: 50 }).toBe(true)
+
+test('the commands of docs/operating/accountant.md, in their order', async () => {
+  const commands = [...page.matchAll(/```sh\n([^`]*)```/g)].flatMap(([, lines = '']) => lines.trim().split('\n'))
+  expect(commands).toHaveLength(3)
+  for (const command of commands.slice(0, 2)) {
+    const { exitCode, stderr } = await runMyst(...command.split(' ').slice(1))
+    expect([command, exitCode, stderr]).toEqual([command, 0, expect.any(String)])
+  }
+  const { address } = JSON.parse(readFileSync(join(world.dir, 'operator.json'), 'utf8')) as { address: string }
+  const operator = `0x${address.replace(/^0x/, '').toLowerCase()}` as Address
+  const accountant = await register(operator)
+  const profile = { ...world.profile, networkId: 'oxford', accountants: [{ address: accountant, operator, url }] }
+  writeFileSync(join(world.dir, 'oxford.network.json'), formatNetworkProfile(profile))
+
+  const [, ...args] = commands[2]?.split(' ') ?? []
+  const up = start(mainPath, [...args, '--listen', `${host}:4060`])
+  await untilUp(up)
+  expect(up.said()).toContain(accountant)
+  expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ running: true })
+  expect(await (await fetch(`${url}/v1/status`)).json()).toMatchObject({ accountant, feeRate: 300, promises: 0 })
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^accountant_running 1$/m)
+
+  up.child.kill('SIGINT')
+  expect((await up.ended).exitCode).toBe(0)
+  const changed = await runMyst(...args)
+  expect(changed.exitCode).toBe(1)
+  expect(changed.stderr).toContain('config-kept')
+}, 120_000)
+
+test('what it answered is there after a kill, byte for byte', async () => {
+  const configPath = join(world.dir, 'data/accountant.json')
+  const { accountants } = JSON.parse(readFileSync(join(world.dir, 'oxford.network.json'), 'utf8'))
+  const bobKey = new Uint8Array(32).fill(0xb0)
+  const batch = {
+    provider: crypto.addressOf(bobKey),
+    epoch: 1n,
+    hashlock: hashlockOf(crypto, new Uint8Array(32).fill(7)),
+    previousAmount: 0n,
+    items: [],
+  }
+  const domain = { chainId: world.profile.chainId, verifyingContract: accountants[0].address as Address }
+  const signed = signContent(crypto, domain, batchContent, batch, bobKey)
+  const up = start(programPath, [configPath])
+  await untilUp(up)
+  const answer = await postBatch(url, signed)
+  expect(answer.kind).toBe('answered')
+  up.child.kill('SIGKILL')
+  await up.ended
+  const again = start(programPath, [configPath])
+  await untilUp(again)
+  expect(await postBatch(url, signed)).toEqual(answer)
+}, 60_000)
+
+test('at first start it says what it needs; a key that is not the operator’s is refused', async () => {
+  const bare = await runMyst('--data-dir', 'bare', 'accountant')
+  expect(bare.exitCode).toBe(2)
+  expect(bare.stderr).toContain('--keystore')
+  const other = { ...world.profile, networkId: 'oxford' }
+  writeFileSync(join(world.dir, 'other.network.json'), formatNetworkProfile(other))
+  const first = ['--network', 'other.network.json', '--keystore', 'operator.json', '--passphrase-file', 'operator.pass']
+  const wrong = await runMyst('--data-dir', 'wrong', 'accountant', ...first)
+  expect(wrong.exitCode).toBe(1)
+  expect(wrong.stderr).toContain('operator-key-wrong')
+}, 60_000)
+
+async function register(operator: Address): Promise<Address> {
+  const { client } = world.chain
+  await world.network.faucet(crypto.addressOf(richKeys.deployer), 100n * myst)
+  const owner = createSender(client, richKeys.deployer)
+  const terms = { operator, stake: 100n * myst, feeRate: 300n, url, funds: 0n }
+  return registerAccountant(client, owner, world.network.contracts, terms)
+}

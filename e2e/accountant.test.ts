@@ -73,6 +73,7 @@ const start = (change: Partial<AccountantOptions> = {}) =>
     collectEveryMs: 3_600_000,
     collectFrom: 1n,
     openCost: 0n,
+    trustProxy: false,
     log: () => {},
     ...change,
   })
@@ -311,4 +312,13 @@ test('the stream carries the same exchange as single requests, and all of it is 
   const answers = Number(/^accountant_answers_total\{answer="answered"\} (\d+)$/m.exec(told)?.[1])
   expect(answers).toBeGreaterThanOrEqual(2)
   expect(told).toMatch(/^accountant_running 1$/m)
+})
+
+test('one address that floods is told to wait, and is served again (F24)', async () => {
+  const asked = await Promise.all(
+    Array.from({ length: 700 }, () => fetch(`${url}/healthz`).then(({ status }) => status)),
+  )
+  expect(new Set(asked)).toEqual(new Set([200, 429]))
+  expect(asked.filter((status) => status === 200).length).toBeGreaterThanOrEqual(400)
+  await expect.poll(() => fetch(`${url}/healthz`).then(({ status }) => status)).toBe(200)
 })

@@ -60,6 +60,7 @@ test('who withholds the preimage and exits gains nothing', async () => {
       collectEveryMs: 300,
       collectFrom: 1n,
       openCost: 0n,
+      trustProxy: false,
       log: () => {},
     })
     const sender = createSender(client, richKeys.transactor)

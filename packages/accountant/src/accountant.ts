@@ -33,6 +33,8 @@ export interface AccountantOptions {
   readonly collectFrom: bigint
   /** What opening a channel and collecting from it cost, in MYST. */
   readonly openCost: bigint
+  /** A reverse proxy stands before it, and nobody else reaches the port. */
+  readonly trustProxy: boolean
   readonly log: (line: string) => void
 }
 
@@ -51,6 +53,7 @@ export const defaultOptions = {
   collectEveryMs: 60_000,
   collectFrom: myst,
   openCost: myst / 20n,
+  trustProxy: false,
 } as const
 
 /** A promise that adds less than a millionth of a MYST is not worth its check. */
@@ -196,6 +199,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   }
 
   const server = createHttpServer({
+    trustProxy: options.trustProxy,
     crypto,
     service,
     metrics,

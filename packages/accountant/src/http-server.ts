@@ -4,6 +4,7 @@
  * @module
  */
 
+import { addressBlock, createBuckets } from '@myst/program'
 import {
   type Address,
   type Crypto,
@@ -45,6 +46,8 @@ export interface HttpDeps {
   readonly status: () => Promise<AccountantStatus>
   /** Without a look at the chain: an accountant whose RPC is away is in good health. */
   readonly isRunning: () => boolean
+  /** Whether the address that a proxy names is who asks; only where nobody else can reach the port. */
+  readonly trustProxy: boolean
   readonly log: (line: string) => void
 }
 
@@ -57,7 +60,13 @@ const noBody = new Uint8Array()
 
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const { crypto, service, domain, now, status } = deps
-  const server = Fastify({ bodyLimit: maxBodyBytes })
+  const server = Fastify({ bodyLimit: maxBodyBytes, trustProxy: deps.trustProxy })
+  const requests = createBuckets(perAddress)
+  // Before the body is read: a flood of one address costs the others nothing but this.
+  server.addHook('onRequest', async (request, reply) => {
+    if (requests.take(addressBlock(request.ip), now())) return
+    await reply.code(429).header('retry-after', '1').send(tooMany)
+  })
   server.addContentTypeParser(cbor, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.setErrorHandler((error: { statusCode?: number; message: string; stack?: string }, request, reply) => {
     const statusCode = error.statusCode ?? 500
@@ -122,6 +131,13 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   return server
 }
 
+/** A provider asks a few times a minute; who has more sends it over the stream. */
+const perAddress = { burst: 500, perHour: 50 * 3600 }
+const tooMany = {
+  code: 'too-many-requests',
+  message: 'Too many requests from this address; again in a second.',
+  facts: {},
+}
 const malformed = { code: 'request-malformed', message: 'The body is not what this call takes.', facts: {} }
 
 function bodyOf(request: FastifyRequest): Uint8Array {

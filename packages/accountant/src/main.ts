@@ -1,6 +1,6 @@
 /**
  * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, host, port, collectEveryMs?,
- * collectFrom?, openCost?}`.
+ * collectFrom?, openCost?, trustProxy?}`.
  *
  * @module
  */
@@ -28,6 +28,7 @@ await runProgram(async (config, log) => {
     collectEveryMs: config.optionalNumber('collectEveryMs') ?? defaultOptions.collectEveryMs,
     collectFrom:
       config.optionalText('collectFrom') === undefined ? defaultOptions.collectFrom : config.amount('collectFrom'),
+    trustProxy: config.value('trustProxy') === true,
     log,
   })
   return { ready: { url: started.url, accountant }, report: started.status, close: started.close }

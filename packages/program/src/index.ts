@@ -12,5 +12,6 @@
 
 import './node-version.ts'
 
+export * from './buckets.ts'
 export * from './files.ts'
 export * from './run-program.ts'

@@ -9,6 +9,7 @@
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
+import { type Buckets, createBuckets } from '@myst/program'
 import {
   type Address,
   accept,
@@ -31,7 +32,6 @@ import {
   type Verdict,
 } from '@myst/protocol'
 import { type RecordStore, type RecordWrite, table } from '@myst/store'
-import { type Buckets, createBuckets } from './buckets.ts'
 import type { DayBook } from './day-book.ts'
 import type { Later } from './later.ts'
 import { laterGasOf, type Quoter } from './quoter.ts'

@@ -9,6 +9,7 @@
 
 import { type Call, type ChainClient, isTestToken } from '@myst/chain'
 import { testMystTokenAbi } from '@myst/contracts'
+import { createBuckets } from '@myst/program'
 import {
   type Address,
   accept,
@@ -29,7 +30,6 @@ import {
   type Verdict,
 } from '@myst/protocol'
 import { type RecordStore, table } from '@myst/store'
-import { createBuckets } from './buckets.ts'
 import type { DayBook } from './day-book.ts'
 import type { Quoter } from './quoter.ts'
 import type { Job, JobEnd, Runner } from './runner.ts'

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { addressBlock } from '@myst/program'
 import {
   callsWithoutFee,
   encodeMessage,
@@ -19,7 +20,6 @@ import {
   transactorStateSchema,
 } from '@myst/protocol'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { addressBlock } from './buckets.ts'
 import type { NetworkService } from './network-service.ts'
 import { openApi } from './openapi.ts'
 import { type HttpRefusalCode, refusalWords } from './refusal-words.ts'

@@ -1,5 +1,6 @@
 /**
- * Signatures across cores: each job goes to the thread with the least to do.
+ * Signatures across cores: what is to be checked goes to the thread with the least to do; what is to be signed, to a thread
+ * of its own. A group of the ledger waits for its signatures, and would else wait behind a thousand recoveries.
  *
  * @module
  */
@@ -37,7 +38,7 @@ interface Thread {
 /**
  * A thread that dies has a bug, or no memory: from then on every job fails, and the program is to be started anew.
  *
- * @param threads by default as many as there are cores: the ledger's thread mostly waits for the disk.
+ * @param threads that check; by default as many as there are cores: the ledger's thread mostly waits for the disk.
  */
 export function createSignaturePool(
   place: Omit<WorkerPlace, 'ending'>,
@@ -46,7 +47,9 @@ export function createSignaturePool(
   const ending = new Int32Array(new SharedArrayBuffer(4))
   let lastId = 0
   let lost: Fault | undefined
-  const all = Array.from({ length: threads }, start)
+  const checking = Array.from({ length: threads }, start)
+  const signing = start()
+  const all = [...checking, signing]
 
   function start(): Thread {
     const worker = new Worker(new URL('worker.ts', import.meta.url), {
@@ -68,9 +71,9 @@ export function createSignaturePool(
     return { worker, waiting }
   }
 
-  function run(work: WithoutId<Job>): Promise<JobDone> {
+  function run(threads: readonly Thread[], work: WithoutId<Job>): Promise<JobDone> {
     if (lost !== undefined) return Promise.reject(lost)
-    const { worker, waiting } = all.reduce((least, one) => (one.waiting.size < least.waiting.size ? one : least))
+    const { worker, waiting } = threads.reduce((least, one) => (one.waiting.size < least.waiting.size ? one : least))
     if (waiting.size >= maxWaitingPerThread)
       return Promise.reject(new Fault('signatures-busy', { waiting: waiting.size }))
     const id = ++lastId
@@ -81,17 +84,17 @@ export function createSignaturePool(
   const failed = (done: JobDone) => new Error('threw' in done ? done.threw : 'another job was answered')
 
   return {
-    threads,
+    threads: all.length,
     get waiting() {
       return all.reduce((sum, { waiting }) => sum + waiting.size, 0)
     },
     async findSigners(signed, withItems) {
-      const done = await run({ kind: 'find', signed, withItems })
+      const done = await run(checking, { kind: 'find', signed, withItems })
       if (!('found' in done)) throw failed(done)
       return done.found
     },
     async sign(hashes) {
-      const done = await run({ kind: 'sign', hashes })
+      const done = await run([signing], { kind: 'sign', hashes })
       if (!('signatures' in done)) throw failed(done)
       return done.signatures
     },

@@ -6,6 +6,7 @@ import { execFile, spawn } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -30,6 +31,8 @@ const proof: Readonly<Record<string, 'run here' | string>> = {
   './dev contracts --json': 'the second part of ./dev test, and its report',
   './dev contracts --long': 'tools/contracts/*.test.ts, with MYST_LONG=1',
   './dev bench gas': 'bench/gas.test.ts',
+  './dev bench exchange': 'bench/exchange.test.ts',
+  './dev run anvil': 'run here',
   './dev myst --help': 'run here',
   './dev myst --data-dir <their folder> status': 'packages/cli/src/run-cli.test.ts',
 }
@@ -46,6 +49,26 @@ test('./dev alone prints its commands, ./dev myst --help those of myst, and a wr
   expect((await run('./dev', ['myst', '--help'], { cwd: root })).stdout).toContain('connect')
   await expect(run('./dev', ['upp'], { cwd: root })).rejects.toMatchObject({ code: 2 })
 }, 60_000)
+
+test('./dev run and ./dev myst work where they were called: files are named as seen from there', async () => {
+  const cwd = await mkdtemp(join(tmpdir(), 'myst-readme-'))
+  expect((await run(join(root, 'dev'), ['run', 'pwd'], { cwd })).stdout.trim()).toBe(cwd)
+  expect((await run(join(root, 'dev'), ['run', 'anvil', '--version'], { cwd })).stdout).toContain('anvil')
+  const gas = [
+    'transactor',
+    '--keystore',
+    'k',
+    '--passphrase-file',
+    'p',
+    '--myst-per-native',
+    '1',
+    '--network',
+    'n.json',
+  ]
+  await run(join(root, 'dev'), ['myst', '--data-dir', 'data', ...gas], { cwd }).catch(() => {})
+  expect(readFileSync(join(cwd, 'data/transactor.json'), 'utf8')).toContain(join(cwd, 'n.json'))
+  await rm(cwd, { recursive: true })
+})
 
 test('./dev up runs until it is told to end, and then leaves nothing behind', async () => {
   const scratch = await mkdtemp(`${tmpdir()}/myst-readme-`)

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { bytesToUint, concatBytes, uintToBytes } from './bytes.ts'
+import { bytesToUint, uintToBytes } from './bytes.ts'
 
 export type CborValue = bigint | boolean | string | Uint8Array | readonly CborValue[] | CborMap
 export type CborMap = ReadonlyMap<number, CborValue>
@@ -19,47 +19,107 @@ export type CborMap = ReadonlyMap<number, CborValue>
 const maxDepth = 8
 
 const major = { uint: 0, bytes: 2, text: 3, array: 4, map: 5, tag: 6, simple: 7 } as const
-const bignumTag = 2n
+const bignumTag = 2
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function encodeCbor(value: CborValue): Uint8Array {
-  if (typeof value === 'bigint') return encodeUint(value)
-  if (typeof value === 'boolean') return Uint8Array.of((major.simple << 5) | (value ? 21 : 20))
-  if (typeof value === 'string') {
-    const bytes = utf8.encode(value)
-    return concatBytes(head(major.text, BigInt(bytes.length)), bytes)
-  }
-  if (value instanceof Uint8Array) return concatBytes(head(major.bytes, BigInt(value.length)), value)
-  if (value instanceof Map) {
-    const entries = [...(value as CborMap)].sort(([a], [b]) => a - b)
-    const parts = entries.flatMap(([key, item]) => [head(major.uint, BigInt(key)), encodeCbor(item)])
-    return concatBytes(head(major.map, BigInt(entries.length)), ...parts)
-  }
+  written = 0
+  writeValue(value)
+  return buffer.slice(0, written)
+}
+
+/** One for all values: nothing waits while one is written. It keeps the size of the largest, a log entry of megabytes. */
+let buffer = new Uint8Array(4096)
+let words = new DataView(buffer.buffer)
+let written = 0
+
+function makeRoom(bytes: number): void {
+  if (written + bytes <= buffer.length) return
+  const larger = new Uint8Array(Math.max(2 * buffer.length, written + bytes))
+  larger.set(buffer.subarray(0, written))
+  buffer = larger
+  words = new DataView(buffer.buffer)
+}
+
+function writeValue(value: CborValue): void {
+  if (typeof value === 'bigint') return writeUint(value)
+  if (value instanceof Uint8Array) return writeBytes(major.bytes, value)
+  if (value instanceof Map) return writeMap(value as CborMap)
+  if (typeof value === 'string') return writeBytes(major.text, utf8.encode(value))
+  if (typeof value === 'boolean') return writeHead(major.simple, value ? 21 : 20)
   const items = value as readonly CborValue[]
-  return concatBytes(head(major.array, BigInt(items.length)), ...items.map(encodeCbor))
+  writeHead(major.array, items.length)
+  for (const item of items) writeValue(item)
 }
 
-function encodeUint(value: bigint): Uint8Array {
+function writeBytes(type: number, bytes: Uint8Array): void {
+  writeHead(type, bytes.length)
+  makeRoom(bytes.length)
+  buffer.set(bytes, written)
+  written += bytes.length
+}
+
+function writeMap(map: CborMap): void {
+  writeHead(major.map, map.size)
+  for (const [key, item] of inOrder(map)) {
+    writeHead(major.uint, key)
+    writeValue(item)
+  }
+}
+
+/** Messages are declared in the order of their keys, so sorting is the exception. */
+function inOrder(map: CborMap): Iterable<[number, CborValue]> {
+  let previous = -1
+  for (const key of map.keys()) {
+    if (key < previous) return [...map].sort(([a], [b]) => a - b)
+    previous = key
+  }
+  return map
+}
+
+function writeUint(value: bigint): void {
   if (value < 0n) throw new RangeError('no negative integers on the wire')
-  if (value >> 64n === 0n) return head(major.uint, value)
-  const length = Math.ceil(value.toString(16).length / 2)
-  if (length > 32) throw new RangeError('integer above 256 bits')
-  return concatBytes(head(major.tag, bignumTag), head(major.bytes, BigInt(length)), uintToBytes(value, length))
+  if (value <= maxSafe) return writeHead(major.uint, Number(value))
+  if (value >> 64n === 0n) return writeHead64(value)
+  const bytes = uintToBytes(value)
+  const leading = bytes.findIndex((byte) => byte !== 0)
+  writeHead(major.tag, bignumTag)
+  writeBytes(major.bytes, bytes.subarray(leading))
+}
+const maxSafe = BigInt(Number.MAX_SAFE_INTEGER)
+
+function writeHead(type: number, argument: number): void {
+  makeRoom(9)
+  const first = type << 5
+  if (argument < 24) {
+    buffer[written++] = first | argument
+  } else if (argument < 0x100) {
+    buffer[written++] = first | 24
+    buffer[written++] = argument
+  } else if (argument < 0x1_0000) {
+    buffer[written] = first | 25
+    words.setUint16(written + 1, argument)
+    written += 3
+  } else if (argument < 0x1_0000_0000) {
+    buffer[written] = first | 26
+    words.setUint32(written + 1, argument)
+    written += 5
+  } else {
+    writeHead64(BigInt(argument), type)
+  }
 }
 
-function head(type: number, argument: bigint): Uint8Array {
-  const first = type << 5
-  if (argument < 24n) return Uint8Array.of(first | Number(argument))
-  if (argument < 0x100n) return Uint8Array.of(first | 24, Number(argument))
-  if (argument < 0x1_0000n) return concatBytes(Uint8Array.of(first | 25), uintToBytes(argument, 2))
-  if (argument < 0x1_0000_0000n) return concatBytes(Uint8Array.of(first | 26), uintToBytes(argument, 4))
-  return concatBytes(Uint8Array.of(first | 27), uintToBytes(argument, 8))
+function writeHead64(argument: bigint, type: number = major.uint): void {
+  makeRoom(9)
+  buffer[written] = (type << 5) | 27
+  words.setBigUint64(written + 1, argument)
+  written += 9
 }
 
 /** @throws RangeError with what is wrong and where; the caller turns it into a refusal (`decodeMessage`). */
 export function decodeCbor(bytes: Uint8Array): CborValue {
-  const reader = { bytes, offset: 0 }
+  const reader: Reader = { bytes, offset: 0, type: 0, argument: 0, wide: 0n }
   const value = readValue(reader, 0)
   if (reader.offset !== bytes.length) throw new RangeError(`bytes left over at ${reader.offset}`)
   return value
@@ -68,45 +128,58 @@ export function decodeCbor(bytes: Uint8Array): CborValue {
 interface Reader {
   readonly bytes: Uint8Array
   offset: number
+  /** Of the head that was read last. */
+  type: number
+  /** Exact up to 2⁵³; `wide` where the head has eight bytes. */
+  argument: number
+  wide: bigint
 }
 
 function readValue(reader: Reader, depth: number): CborValue {
   if (depth > maxDepth) throw new RangeError('nested too deep')
   const at = reader.offset
-  const { type, argument } = readHead(reader)
+  readHead(reader)
+  const { type, argument } = reader
   switch (type) {
     case major.uint:
-      return argument
+      return argument < 0x1_0000_0000 ? BigInt(argument) : reader.wide
     case major.bytes:
       return take(reader, argument).slice()
     case major.text:
       return readText(reader, argument, at)
     case major.array:
-      return Array.from({ length: count(reader, argument) }, () => readValue(reader, depth + 1))
+      return readArray(reader, argument, depth)
     case major.map:
       return readMap(reader, argument, depth)
     case major.tag:
       return readBignum(reader, argument, at)
     case major.simple:
-      if (argument === 20n || argument === 21n) return argument === 21n
+      if (argument === 20 || argument === 21) return argument === 21
   }
   throw new RangeError(`unsupported type at ${at}`)
 }
 
-function readHead(reader: Reader): { type: number; argument: bigint } {
+function readHead(reader: Reader): void {
   const at = reader.offset
-  const first = take(reader, 1n)[0] as number
+  const first = readByte(reader)
   const type = first >> 5
   const info = first & 31
-  if (info < 24) return { type, argument: BigInt(info) }
+  reader.type = type
+  reader.argument = info
+  if (info < 24) return
   if (info > 27 || type === major.simple) throw new RangeError(`unsupported head at ${at}`)
-  const argument = bytesToUint(take(reader, BigInt(1 << (info - 24))))
-  const least = [24n, 0x100n, 0x1_0000n, 0x1_0000_0000n][info - 24] as bigint
-  if (argument < least) throw new RangeError(`not the shortest form at ${at}`)
-  return { type, argument }
+  let argument = 0
+  const size = 1 << (info - 24)
+  const bytes = take(reader, size)
+  for (let index = 0; index < size; index++) argument = argument * 256 + (bytes[index] as number)
+  if (argument < (leastOf[info - 24] as number)) throw new RangeError(`not the shortest form at ${at}`)
+  reader.argument = argument
+  if (info === 27) reader.wide = bytesToUint(bytes)
 }
+/** The smallest argument of a head with 1, 2, 4 and 8 bytes. */
+const leastOf = [24, 0x100, 0x1_0000, 0x1_0000_0000]
 
-function readText(reader: Reader, length: bigint, at: number): string {
+function readText(reader: Reader, length: number, at: number): string {
   const bytes = take(reader, length)
   try {
     return strictUtf8.decode(bytes)
@@ -115,14 +188,20 @@ function readText(reader: Reader, length: bigint, at: number): string {
   }
 }
 
-function readMap(reader: Reader, entries: bigint, depth: number): CborMap {
+function readArray(reader: Reader, length: number, depth: number): readonly CborValue[] {
+  const items: CborValue[] = []
+  for (let left = count(reader, length); left > 0; left--) items.push(readValue(reader, depth + 1))
+  return items
+}
+
+function readMap(reader: Reader, entries: number, depth: number): CborMap {
   const map = new Map<number, CborValue>()
   let previous = -1
   for (let left = count(reader, entries); left > 0; left--) {
     const at = reader.offset
-    const { type, argument } = readHead(reader)
-    if (type !== major.uint || argument > 0xffffn) throw new RangeError(`map key at ${at}`)
-    const key = Number(argument)
+    readHead(reader)
+    const key = reader.argument
+    if (reader.type !== major.uint || key > 0xffff) throw new RangeError(`map key at ${at}`)
     if (key <= previous) throw new RangeError(`map keys out of order at ${at}`)
     previous = key
     map.set(key, readValue(reader, depth + 1))
@@ -130,23 +209,28 @@ function readMap(reader: Reader, entries: bigint, depth: number): CborMap {
   return map
 }
 
-function readBignum(reader: Reader, tag: bigint, at: number): bigint {
+function readBignum(reader: Reader, tag: number, at: number): bigint {
   if (tag !== bignumTag) throw new RangeError(`unsupported tag at ${at}`)
-  const { type, argument } = readHead(reader)
-  if (type !== major.bytes || argument < 9n || argument > 32n) throw new RangeError(`bignum at ${at}`)
-  const bytes = take(reader, argument)
+  readHead(reader)
+  const length = reader.argument
+  if (reader.type !== major.bytes || length < 9 || length > 32) throw new RangeError(`bignum at ${at}`)
+  const bytes = take(reader, length)
   if (bytes[0] === 0) throw new RangeError(`bignum with leading zero at ${at}`)
   return bytesToUint(bytes)
 }
 
 /** Every item takes at least a byte, so a count above what is left lies: refused before anything is allocated. */
-function count(reader: Reader, claimed: bigint): number {
-  if (claimed > BigInt(reader.bytes.length - reader.offset)) throw new RangeError(`cut short at ${reader.offset}`)
-  return Number(claimed)
+function count(reader: Reader, claimed: number): number {
+  if (claimed > reader.bytes.length - reader.offset) throw new RangeError(`cut short at ${reader.offset}`)
+  return claimed
 }
 
-function take(reader: Reader, length: bigint): Uint8Array {
-  const taken = count(reader, length)
-  reader.offset += taken
-  return reader.bytes.subarray(reader.offset - taken, reader.offset)
+function readByte(reader: Reader): number {
+  count(reader, 1)
+  return reader.bytes[reader.offset++] as number
+}
+
+function take(reader: Reader, length: number): Uint8Array {
+  reader.offset += count(reader, length)
+  return reader.bytes.subarray(reader.offset - length, reader.offset)
 }

@@ -45,7 +45,8 @@ export type MessageOf<F> = { readonly [K in keyof Required<F>]: ValueOfField<F[K
 export type ValueOfSchema<S> = S extends Schema<infer T> ? T : never
 
 export function message<const F extends Readonly<Record<string, AnyField>>>(fields: F): Schema<MessageOf<F>> {
-  const entries = Object.entries(fields)
+  // In the order of their keys, as they stand on the wire.
+  const entries = Object.entries(fields).sort(([, a], [, b]) => a.key - b.key)
   return {
     encode(value) {
       const map = new Map<number, CborValue>()
@@ -60,7 +61,7 @@ export function message<const F extends Readonly<Record<string, AnyField>>>(fiel
       const decoded: Record<string, unknown> = {}
       for (const [name, { key, schema, optional }] of entries) {
         const item = (value as CborMap).get(key)
-        if (item !== undefined) decoded[name] = within(name, () => schema.decode(item))
+        if (item !== undefined) decoded[name] = decodeWithin(name, schema, item)
         else if (!optional) throw new RangeError(`${name} is missing`)
       }
       return decoded as MessageOf<F>
@@ -68,9 +69,10 @@ export function message<const F extends Readonly<Record<string, AnyField>>>(fiel
   }
 }
 
-function within<T>(name: string, decode: () => T): T {
+/** Says where it was: `items: 3: amount: not …`. */
+function decodeWithin<T>(name: string | number, schema: Schema<T>, value: CborValue): T {
   try {
-    return decode()
+    return schema.decode(value)
   } catch (cause) {
     throw new RangeError(`${name}: ${(cause as Error).message}`)
   }
@@ -86,8 +88,13 @@ function checked<T>(what: string, is: (value: CborValue) => boolean): Schema<T> 
   }
 }
 
-export const uint = (bits: number): Schema<bigint> =>
-  checked(`an unsigned integer of ${bits} bits`, (value) => typeof value === 'bigint' && value >> BigInt(bits) === 0n)
+export const uint = (bits: number): Schema<bigint> => {
+  const end = 1n << BigInt(bits)
+  return checked(
+    `an unsigned integer of ${bits} bits`,
+    (value) => typeof value === 'bigint' && value >= 0n && value < end,
+  )
+}
 
 export const count = (max: number): Schema<number> => {
   const inner = uint(53)
@@ -126,7 +133,7 @@ export const list = <T>(item: Schema<T>, max: number): Schema<readonly T[]> => (
   decode(value) {
     if (!Array.isArray(value)) throw new RangeError('not a list')
     if (value.length > max) throw new RangeError(`more than ${max} items`)
-    return value.map((entry, index) => within(String(index), () => item.decode(entry)))
+    return value.map((entry, index) => decodeWithin(index, item, entry))
   },
 })
 
@@ -145,7 +152,7 @@ export function variants<const V extends Readonly<Record<string, Schema<unknown>
       const [kind, body] = Array.isArray(value) ? value : []
       if (typeof kind !== 'string' || body === undefined) throw new RangeError('not a variant')
       if (!Object.hasOwn(schemas, kind)) throw new RangeError(`unknown kind ${kind.slice(0, 40)}`)
-      const decoded = within(kind, () => (schemas[kind] as Schema<object>).decode(body))
+      const decoded = decodeWithin(kind, schemas[kind] as Schema<object>, body)
       return { kind, ...decoded } as Variant
     },
   }

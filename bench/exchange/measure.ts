@@ -1,0 +1,258 @@
+/**
+ * Measures the exchange: short stretches of load, and between them what the machine can do at all.
+ *
+ * @module
+ */
+
+import { availableParallelism } from 'node:os'
+import type { Crypto } from '@myst/protocol'
+import { type Generator, startGenerator } from './children.ts'
+import type { Sent } from './generator.ts'
+import type { Peer } from './peers.ts'
+import { openWorld } from './world.ts'
+
+export interface ExchangeSize {
+  /** One of 127.0.0.0/8. */
+  readonly host: string
+  readonly generators: number
+  readonly providers: number
+  readonly consumers: number
+  /** In a batch. */
+  readonly items: number
+  readonly stretches: number
+  /** In one stretch. */
+  readonly promises: number
+  /** Promises in a batch, each measured for one stretch of at most so many batches. */
+  readonly curve: readonly number[]
+  readonly curveBatches: number
+  readonly nodeArgs?: readonly string[]
+}
+
+export interface CurvePoint {
+  readonly items: number
+  readonly promisesPerSecond: number
+  readonly batchesPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+export interface ExchangeFigures {
+  /** Credited while the clock ran; every answer was opened and checked. */
+  readonly promises: number
+  /** Those, and the changed ones among them that were refused for their signature. */
+  readonly recovered: number
+  readonly promisesPerSecond: number
+  readonly batchesPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly asked: number
+  readonly lostAfterKill: number
+  readonly cores: number
+  readonly recoverPerSecondPerCore: number
+  readonly signPerSecondPerCore: number
+  readonly limitPerSecond: number
+  readonly ratio: number
+  readonly generatorCpuSeconds: number
+  /** While the clock ran, all threads. */
+  readonly accountantCpuSeconds: number
+  readonly accountantMib: number
+  readonly peers: readonly Peer[]
+  readonly curve: readonly CurvePoint[]
+}
+
+interface Stretch {
+  readonly answered: number
+  readonly credited: number
+  readonly wallSeconds: number
+  readonly cpuSeconds: number
+  readonly latenciesMs: readonly number[]
+}
+
+/** @throws where an answer is not what its batch asked for: then there is nothing to measure. */
+export async function measureExchange(
+  crypto: Crypto,
+  size: ExchangeSize,
+  say: (line: string) => void,
+  measurePeers: (() => Promise<readonly Peer[]>) | undefined = undefined,
+): Promise<ExchangeFigures> {
+  await using stack = new AsyncDisposableStack()
+  const generators = Array.from({ length: size.generators }, () => startGenerator())
+  stack.defer(async () => void (await Promise.all(generators.map((generator) => generator.close()))))
+  const world = await openWorld(crypto, size.host, size.nodeArgs ?? [])
+  stack.defer(world.close)
+
+  say(`${size.providers} providers, ${size.consumers} consumers with money on their channels …`)
+  const shares = await each(generators, (generator, index) =>
+    generator.ask<{ channels: readonly `0x${string}`[] }>({
+      kind: 'open',
+      where: world.where,
+      share: { index, of: generators.length, providers: size.providers, consumers: size.consumers },
+    }),
+  )
+  await world.fund(shares.flatMap(({ channels }) => channels))
+  let accountant = await world.startAccountant()
+  stack.defer(() => accountant.close())
+
+  const sign = (batches: number, items: number) =>
+    each(generators, (generator) =>
+      generator.ask({ kind: 'sign', batches: Math.ceil(batches / generators.length), items }),
+    )
+  /** The accountant looks at each channel once. */
+  const items = Math.ceil(size.consumers / size.providers)
+  await sign(size.providers, items)
+  const warm = await stretch(generators, 64)
+  say(`every channel was looked at in ${warm.wallSeconds.toFixed(1)} s`)
+
+  const stretches: Stretch[] = []
+  const pure: Pure[] = []
+  const peers: (readonly Peer[])[] = []
+  let accountantCpuSeconds = 0
+  for (let round = 0; round < size.stretches; round++) {
+    await sign(size.promises / size.items, size.items)
+    pure.push(measurePure(crypto))
+    if (measurePeers !== undefined) peers.push(await measurePeers())
+    const before = await accountant.cpuSeconds()
+    stretches.push(await stretch(generators, inFlightOf(size.items)))
+    accountantCpuSeconds += (await accountant.cpuSeconds()) - before
+    say(`${rate(stretches.at(-1) as Stretch).toFixed(0)} promises a second`)
+  }
+  const accountantMib = await accountant.residentMib()
+
+  const curve: CurvePoint[] = []
+  for (const items of size.curve) {
+    await sign(Math.min(size.curveBatches, Math.ceil(size.promises / items)), items)
+    const measured = await stretch(generators, inFlightOf(items))
+    curve.push({
+      items,
+      promisesPerSecond: rounded(rate(measured)),
+      batchesPerSecond: rounded(measured.answered / measured.wallSeconds),
+      ...percentiles(measured.latenciesMs),
+    })
+    say(`${items} promises a batch: ${curve.at(-1)?.promisesPerSecond} a second`)
+  }
+
+  say('kill -9 under load, and every answered batch asked for again …')
+  await sign(size.providers, size.items)
+  const sending = stretch(generators, inFlightOf(size.items))
+  // In the middle: about half of the providers are answered by then.
+  const halfMs = (500 * size.providers * size.items) / median(stretches.map(rate))
+  await Promise.race([new Promise((resolve) => setTimeout(resolve, halfMs)), sending])
+  await accountant.kill()
+  await sending
+  accountant = await world.startAccountant()
+  const asked = await each(generators, (generator) =>
+    generator.ask<{ asked: number; lost: number; firstLost?: string }>({ kind: 'ask-again' }),
+  )
+  const firstLost = asked.find(({ lost }) => lost > 0)?.firstLost
+  if (firstLost !== undefined) say(`lost: ${firstLost}`)
+
+  const cores = availableParallelism()
+  const recoverPerSecondPerCore = median(pure.map(({ recover }) => recover))
+  const signPerSecondPerCore = median(pure.map(({ sign }) => sign))
+  const wallSeconds = sum(stretches.map((one) => one.wallSeconds))
+  const generatorCpuSeconds = sum(stretches.map(({ cpuSeconds }) => cpuSeconds))
+  // A promise is one recovery; its batch, one more and two signatures.
+  const promiseSeconds =
+    1 / recoverPerSecondPerCore + (1 / recoverPerSecondPerCore + 2 / signPerSecondPerCore) / size.items
+  const limitPerSecond = (cores * wallSeconds - generatorCpuSeconds) / wallSeconds / promiseSeconds
+  const promisesPerSecond = median(stretches.map(rate))
+  return {
+    promises: sum(stretches.map(({ credited }) => credited)),
+    recovered: sum(stretches.map(({ answered }) => answered * size.items)),
+    promisesPerSecond: rounded(promisesPerSecond),
+    batchesPerSecond: rounded(median(stretches.map((one) => one.answered / one.wallSeconds))),
+    ...percentiles(stretches.flatMap(({ latenciesMs }) => latenciesMs)),
+    asked: sum(asked.map((one) => one.asked)),
+    lostAfterKill: sum(asked.map(({ lost }) => lost)),
+    cores,
+    recoverPerSecondPerCore: rounded(recoverPerSecondPerCore),
+    signPerSecondPerCore: rounded(signPerSecondPerCore),
+    limitPerSecond: rounded(limitPerSecond),
+    ratio: Math.round((1000 * promisesPerSecond) / limitPerSecond) / 1000,
+    generatorCpuSeconds: Math.round(100 * generatorCpuSeconds) / 100,
+    accountantCpuSeconds: Math.round(100 * accountantCpuSeconds) / 100,
+    accountantMib,
+    peers: mediansOf(peers),
+    curve,
+  }
+}
+
+/** As many promises under way as an accountant at the goal takes 80 ms for, but never fewer than four batches. */
+const inFlightOf = (items: number): number => Math.min(256, Math.max(4, Math.round(768 / items)))
+
+async function stretch(generators: readonly Generator[], inFlight: number): Promise<Stretch> {
+  const ownInFlight = Math.ceil(inFlight / generators.length)
+  const sent = await each(generators, async (generator) => {
+    return (await generator.ask<{ sent: Sent }>({ kind: 'send', inFlight: ownInFlight })).sent
+  })
+  const firstWrong = sent.find(({ wrong }) => wrong > 0)?.firstWrong
+  if (firstWrong !== undefined) throw new Error(`an answer is wrong: ${firstWrong}`)
+  return {
+    answered: sum(sent.map(({ answered }) => answered)),
+    credited: sum(sent.map(({ credited }) => credited)),
+    wallSeconds:
+      (Math.max(...sent.map(({ endedAtMs }) => endedAtMs)) - Math.min(...sent.map(({ startedAtMs }) => startedAtMs))) /
+      1000,
+    cpuSeconds: sum(sent.map(({ cpuSeconds }) => cpuSeconds)),
+    latenciesMs: sent.flatMap(({ latenciesMs }) => latenciesMs),
+  }
+}
+
+const rate = ({ credited, wallSeconds }: Stretch): number => credited / wallSeconds
+
+interface Pure {
+  readonly recover: number
+  readonly sign: number
+}
+
+/** On one core, doing nothing else. */
+function measurePure(crypto: Crypto): Pure {
+  const key = new Uint8Array(32).fill(7)
+  const hashes = Array.from({ length: 64 }, (_, index) => new Uint8Array(32).fill(index + 1))
+  const signatures = hashes.map((hash) => crypto.sign(hash, key))
+  return {
+    recover: perSecond((at) => crypto.recover(hashes[at % 64] as Uint8Array, signatures[at % 64] as Uint8Array)),
+    sign: perSecond((at) => crypto.sign(hashes[at % 64] as Uint8Array, key)),
+  }
+}
+
+const pureMs = 250
+
+export function perSecond(once: (at: number) => unknown): number {
+  const startedMs = performance.now()
+  let done = 0
+  let elapsedMs = 0
+  do {
+    for (const until = done + 64; done < until; done++) once(done)
+    elapsedMs = performance.now() - startedMs
+  } while (elapsedMs < pureMs)
+  return (1000 * done) / elapsedMs
+}
+
+function mediansOf(rounds: readonly (readonly Peer[])[]): readonly Peer[] {
+  return (rounds[0] ?? []).map((peer, at) =>
+    peer.perSecond === undefined
+      ? peer
+      : { name: peer.name, perSecond: rounded(median(rounds.map((round) => round[at]?.perSecond ?? 0))) },
+  )
+}
+
+function percentiles(latenciesMs: readonly number[]): { readonly p50Ms: number; readonly p99Ms: number } {
+  const sorted = [...latenciesMs].sort((a, b) => a - b)
+  const at = (share: number) => Math.round(10 * (sorted[Math.ceil(share * sorted.length) - 1] ?? 0)) / 10
+  return { p50Ms: at(0.5), p99Ms: at(0.99) }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const [low, high] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle] ?? 0, sorted[middle] ?? 0]
+  return (low + high) / 2
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+const rounded = (value: number): number => Math.round(value)
+const each = <T>(
+  generators: readonly Generator[],
+  ask: (generator: Generator, index: number) => Promise<T>,
+): Promise<T[]> => Promise.all(generators.map(ask))

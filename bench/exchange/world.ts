@@ -1,0 +1,137 @@
+/**
+ * Where the exchange is measured: a real chain, a real accountant, channels with money on them.
+ *
+ * @module
+ */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { testMystTokenAbi } from '@myst/contracts'
+import { deployDevnet, richKeys } from '@myst/devnet'
+import {
+  type Address,
+  type Crypto,
+  concatBytes,
+  devnetId,
+  formatNetworkProfile,
+  fromHex,
+  myst,
+  type NetworkProfile,
+  toHex,
+  uintToBytes,
+} from '@myst/protocol'
+import { encryptKey, writeKeyFile } from '@myst/store'
+import { startAnvil } from '../../tools/anvil.ts'
+import { type AccountantProcess, startAccountant } from './children.ts'
+import type { Where } from './generator.ts'
+
+export interface World {
+  readonly where: Where
+  /** Gives each of them far more than it will promise. The channels are not deployed; an accountant takes them all the same. */
+  fund(channels: readonly Address[]): Promise<void>
+  /** The same data each time. */
+  startAccountant(): Promise<AccountantProcess>
+  close(): Promise<void>
+}
+
+/** 5 %: what `deployDevnet` sets. */
+const feeRate = 500
+/** Where the test token keeps its balances. */
+const balancesSlot = 0n
+const requestsAtOnce = 1000
+
+/** @param host one of 127.0.0.0/8, of this benchmark's own. */
+export async function openWorld(crypto: Crypto, host: string, nodeArgs: readonly string[]): Promise<World> {
+  const dir = await mkdtemp(join(tmpdir(), 'myst-exchange-'))
+  const chain = await startAnvil(['--block-time', '1', '--mixed-mining', '--prune-history', '256'])
+  const { rpc, rpcUrl } = chain.client
+  const close = async () => {
+    await chain.close()
+    await rm(dir, { recursive: true, force: true })
+  }
+  try {
+    const url = `http://${host}:4060`
+    const operator = crypto.addressOf(richKeys.operator)
+    const transactor = crypto.addressOf(richKeys.transactor)
+    const { contracts, accountant, deployedAtBlock } = await deployDevnet(chain.client, { operator, transactor }, url)
+    const profile: NetworkProfile = {
+      networkId: devnetId,
+      chainId: chain.client.chainId,
+      rpcUrls: [rpcUrl],
+      contracts,
+      deployedAtBlock,
+      confirmationDepth: 1,
+      accountants: [{ address: accountant, operator, url }],
+      transactorUrls: [],
+      bootstrap: [],
+      stunServers: [],
+      exit: { publicRanges: [], publicEndpoints: [] },
+      priceScale: 1n,
+    }
+    const configFile = await writeConfig(crypto, dir, { profile, accountant, host })
+
+    const fund = async (channels: readonly Address[]) => {
+      for (let at = 0; at < channels.length; at += requestsAtOnce) {
+        const requests = channels.slice(at, at + requestsAtOnce).map((channel, id) => ({
+          jsonrpc: '2.0',
+          id,
+          method: 'anvil_setStorageAt',
+          params: [contracts.token, balanceSlotOf(crypto, channel), toHex(uintToBytes(10_000n * myst))],
+        }))
+        const body = JSON.stringify(requests)
+        const headers = { 'content-type': 'application/json' }
+        await (await fetch(rpcUrl, { method: 'POST', headers, body })).arrayBuffer()
+      }
+      const last = channels.at(-1) as Address
+      const balance = await rpc.readContract({
+        address: contracts.token,
+        abi: testMystTokenAbi,
+        functionName: 'balanceOf',
+        args: [last],
+      })
+      if (balance !== 10_000n * myst) throw new Error('the token keeps its balances elsewhere')
+      // State that was written between blocks is in the next one.
+      await rpc.request({ method: 'evm_mine', params: undefined } as never)
+    }
+
+    return {
+      where: {
+        url: `ws://${host}:4060/v1/exchange`,
+        chainId: profile.chainId,
+        accountant,
+        operator,
+        contracts,
+        feeRate,
+      },
+      fund,
+      startAccountant: () => startAccountant(configFile, nodeArgs),
+      close,
+    }
+  } catch (cause) {
+    await close()
+    throw cause
+  }
+}
+
+async function writeConfig(
+  crypto: Crypto,
+  dir: string,
+  { profile, accountant, host }: { profile: NetworkProfile; accountant: Address; host: string },
+): Promise<string> {
+  const [profileFile, keyFile, passphraseFile] = ['profile.json', 'key.json', 'passphrase'].map((name) =>
+    join(dir, name),
+  ) as [string, string, string]
+  await writeFile(profileFile, formatNetworkProfile(profile))
+  await writeKeyFile(passphraseFile, 'bench')
+  await writeKeyFile(keyFile, await encryptKey(crypto, richKeys.operator, 'bench'))
+  const configFile = join(dir, 'accountant.json')
+  const dataDir = join(dir, 'accountant')
+  // Nothing is collected meanwhile.
+  const config = { accountant, keyFile, passphraseFile, dataDir, host, port: 4060, collectEveryMs: 3_600_000 }
+  await writeFile(configFile, JSON.stringify({ ...config, profile: profileFile }))
+  return configFile
+}
+
+const balanceSlotOf = (crypto: Crypto, owner: Address) =>
+  toHex(crypto.keccak256(concatBytes(new Uint8Array(12), fromHex(owner), uintToBytes(balancesSlot))))

@@ -10,6 +10,7 @@ import { createSender, registerAccountant } from '@myst/chain'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { richKeys } from '@myst/devnet'
 import { type Address, batchContent, formatNetworkProfile, hashlockOf, myst, signContent } from '@myst/protocol'
+import { startPostgres, whyNoPostgres } from '@myst/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openTestChain, postBatch, type TestChain } from './chain.fixture.ts'
 
@@ -84,17 +85,7 @@ test('the commands of docs/operating/accountant.md, in their order', async () =>
 
 test('what it answered is there after a kill, byte for byte', async () => {
   const configPath = join(world.dir, 'data/accountant.json')
-  const { accountants } = JSON.parse(readFileSync(join(world.dir, 'oxford.network.json'), 'utf8'))
-  const bobKey = new Uint8Array(32).fill(0xb0)
-  const batch = {
-    provider: crypto.addressOf(bobKey),
-    epoch: 1n,
-    hashlock: hashlockOf(crypto, new Uint8Array(32).fill(7)),
-    previousAmount: 0n,
-    items: [],
-  }
-  const domain = { chainId: world.profile.chainId, verifyingContract: accountants[0].address as Address }
-  const signed = signContent(crypto, domain, batchContent, batch, bobKey)
+  const signed = signedBatch(1)
   const up = start(programPath, [configPath])
   await untilUp(up)
   const answer = await postBatch(url, signed)
@@ -105,6 +96,45 @@ test('what it answered is there after a kill, byte for byte', async () => {
   await untilUp(again)
   expect(await postBatch(url, signed)).toEqual(answer)
 }, 60_000)
+
+const noPostgres = whyNoPostgres()
+test.skipIf(noPostgres !== undefined)(
+  `two on one PostgreSQL: the second waits, takes over, and answers the same bytes${noPostgres === undefined ? '' : `: skipped, ${noPostgres}`}`,
+  async () => {
+    const postgres = await startPostgres()
+    try {
+      const config = JSON.parse(readFileSync(join(world.dir, 'data/accountant.json'), 'utf8'))
+      const configAt = (port: number) => {
+        const path = join(world.dir, `${port}.json`)
+        const dataDir = join(world.dir, `data-${port}`)
+        writeFileSync(path, JSON.stringify({ ...config, dataDir, host, port, ledger: postgres.url }))
+        return path
+      }
+      const urls = [4061, 4062].map((port) => `http://${host}:${port}`) as [string, string]
+      const health = (at: string) => fetch(`${at}/healthz`).then(({ status }) => status, String)
+      const up = start(programPath, [configAt(4061)])
+      await untilUp(up)
+      const next = start(programPath, [configAt(4062)])
+      await expect.poll(() => health(urls[1]), { timeout: 40_000 }).toBe(503)
+      const signed = signedBatch(2)
+      const answer = await postBatch(urls[0], signed)
+      expect([answer.kind, next.said()]).toEqual(['answered', ''])
+      // Its session is gone with the server: it ends, and the other goes on where it was.
+      await postgres.kill()
+      expect((await up.ended).exitCode).toBe(1)
+      await postgres.start()
+      await untilUp(next)
+      expect(await health(urls[1])).toBe(200)
+      expect(await postBatch(urls[1], signed)).toEqual(answer)
+      next.child.kill('SIGTERM')
+      const { exitCode, stderr } = await next.ended
+      expect([exitCode, /ledger-standby: another process signs/.test(stderr)]).toEqual([0, true])
+    } finally {
+      await postgres.close()
+    }
+  },
+  120_000,
+)
 
 test('at first start it says what it needs; a key that is not the operator’s is refused', async () => {
   const bare = await runMyst('--data-dir', 'bare', 'accountant')
@@ -117,6 +147,21 @@ test('at first start it says what it needs; a key that is not the operator’s i
   expect(wrong.exitCode).toBe(1)
   expect(wrong.stderr).toContain('operator-key-wrong')
 }, 60_000)
+
+/** Of a provider nobody else has; empty, as an answer to it is an answer all the same. */
+function signedBatch(number: number) {
+  const { accountants } = JSON.parse(readFileSync(join(world.dir, 'oxford.network.json'), 'utf8'))
+  const bobKey = new Uint8Array(32).fill(0xb0 + number)
+  const batch = {
+    provider: crypto.addressOf(bobKey),
+    epoch: 1n,
+    hashlock: hashlockOf(crypto, new Uint8Array(32).fill(7)),
+    previousAmount: 0n,
+    items: [],
+  }
+  const domain = { chainId: world.profile.chainId, verifyingContract: accountants[0].address as Address }
+  return signContent(crypto, domain, batchContent, batch, bobKey)
+}
 
 async function register(operator: Address): Promise<Address> {
   const { client } = world.chain

@@ -9,13 +9,14 @@ import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { type Address, Fault, field, fromHex, message, myst, type NetworkProfile, uint } from '@myst/protocol'
 
-import { openSqliteLedgerStore, openSqliteStore, table } from '@myst/store'
+import { openSqliteStore, table } from '@myst/store'
 import { createChannelView } from './channel-view.ts'
 import { createCollector } from './collector.ts'
 import { createExchangeService } from './exchange-service.ts'
 import { type AccountantStatus, createHttpServer } from './http-server.ts'
 import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
+import { openLedgerStore } from './open-ledger-store.ts'
 import { createSigner } from './sign-decisions.ts'
 import { createSignaturePool } from './signatures/pool.ts'
 import { serveStream } from './stream-server.ts'
@@ -27,6 +28,8 @@ export interface AccountantOptions {
   /** Signs promises and pays gas. */
   readonly operatorKey: Uint8Array
   readonly dataDir: string
+  /** `postgres://…` where several processes share a ledger; absent: a file in `dataDir`. */
+  readonly ledger?: string | undefined
   readonly host: string
   readonly port: number
   readonly collectEveryMs: number
@@ -36,6 +39,8 @@ export interface AccountantOptions {
   /** A reverse proxy stands before it, and nobody else reaches the port. */
   readonly trustProxy: boolean
   readonly log: (line: string) => void
+  /** The shared ledger has, or may have, another writer: this process must end. */
+  onLost?(fault: Fault): void
 }
 
 export interface Accountant {
@@ -78,12 +83,13 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   if (terms.operator.toLowerCase() !== crypto.addressOf(operatorKey)) {
     throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
   }
+  const ledgerStore = await openLedgerStore({ onLost: () => {}, ...options })
   const store = openSqliteStore(`${options.dataDir}/accountant.db`)
   const now = Date.now
   const domain = { chainId, verifyingContract: accountant }
   const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
   const ledger = await openLedger({
-    store: openSqliteLedgerStore(`${options.dataDir}/ledger.db`),
+    store: ledgerStore,
     crypto,
     sign: createSigner(crypto, domain, signatures.sign),
   })

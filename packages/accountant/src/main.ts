@@ -1,6 +1,6 @@
 /**
- * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, host, port, collectEveryMs?,
- * collectFrom?, openCost?, trustProxy?}`.
+ * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, ledger?, host, port,
+ * collectEveryMs?, collectFrom?, openCost?, trustProxy?}`.
  *
  * @module
  */
@@ -23,6 +23,7 @@ await runProgram(async (config, log) => {
     accountant,
     operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
     dataDir: config.text('dataDir'),
+    ledger: config.optionalText('ledger'),
     host: config.optionalText('host') ?? defaultOptions.host,
     port: config.optionalNumber('port') ?? defaultOptions.port,
     collectEveryMs: config.optionalNumber('collectEveryMs') ?? defaultOptions.collectEveryMs,
@@ -30,6 +31,11 @@ await runProgram(async (config, log) => {
       config.optionalText('collectFrom') === undefined ? defaultOptions.collectFrom : config.amount('collectFrom'),
     trustProxy: config.value('trustProxy') === true,
     log,
+    // Whoever may not sign any more ends at once, as if killed, and stands in line again when it is started anew.
+    onLost: (fault) =>
+      setImmediate(() => {
+        throw fault
+      }),
   })
   return { ready: { url: started.url, accountant }, report: started.status, close: started.close }
 })

@@ -353,6 +353,17 @@ const nodeAdvice = {
     what: 'Another process has written to this ledger.',
     todo: 'Stop one of the two; two accountants on one ledger would sign twice.',
   },
+  'store-unreachable': {
+    status: 503,
+    what: ({ path }) => `${path} does not answer.`,
+    todo: 'Look after the database server, and its log.',
+  },
+  'store-unsynced': {
+    status: 409,
+    what: ({ path }) =>
+      `${path} does not write through to its disk: what was acknowledged would be lost with the power.`,
+    todo: 'Set fsync = on in postgresql.conf.',
+  },
   'store-behind': {
     status: 500,
     what: ({ path, newest, acknowledged }) =>

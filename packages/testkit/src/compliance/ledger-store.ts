@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 export interface LedgerStoreLab {
   /** Opens the lab's one store; after a `close`, what was committed is there again where the adapter is durable. */
-  open(): LedgerStore
+  open(): LedgerStore | Promise<LedgerStore>
   close(): void
 }
 
@@ -35,9 +35,9 @@ export function ledgerStoreCompliance(
   describe(`ledger store: ${name}`, () => {
     let lab: LedgerStoreLab
     let store: LedgerStore
-    beforeEach(() => {
+    beforeEach(async () => {
       lab = openLab()
-      store = lab.open()
+      store = await lab.open()
     })
     afterEach(async () => {
       await store.close()
@@ -127,7 +127,7 @@ export function ledgerStoreCompliance(
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 6 }), async (steps) => {
           const own = openLab()
-          let opened = own.open()
+          let opened = await own.open()
           const model: Record<string, number[]> = {}
           let log: number[] = []
           try {
@@ -146,7 +146,7 @@ export function ledgerStoreCompliance(
               if (after === 'reopen') expect(((await opened.reopen()) as LogEntry).sequence).toBe(sequence)
               if (after === 'close' && durable) {
                 await opened.close()
-                opened = own.open()
+                opened = await own.open()
               }
               expect([await records(opened), await sequences(opened)]).toEqual([model, log])
             }

@@ -2,7 +2,6 @@
  * `myst accountant`, as an operator runs it: the commands of the documentation, and a provider that is paid by it.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,63 +12,39 @@ import { type Address, batchContent, formatNetworkProfile, hashlockOf, myst, sig
 import { startPostgres, whyNoPostgres } from '@myst/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openTestChain, postBatch, type TestChain } from './chain.fixture.ts'
+import { createPrograms, runShown } from './program.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.35.1'
 const url = `http://${host}:4060`
-const mainPath = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
 const programPath = fileURLToPath(new URL('../packages/accountant/src/main.ts', import.meta.url))
 const page = readFileSync(new URL('../docs/operating/accountant.md', import.meta.url), 'utf8')
 let world: TestChain
-const running = new Set<ChildProcess>()
+const programs = createPrograms(() => world.dir)
+const { start, startMyst, runMyst } = programs
 
 beforeAll(async () => {
   world = await openTestChain(crypto, host)
   writeFileSync(join(world.dir, 'operator.pass'), 'correct horse battery\n', { mode: 0o600 })
 }, 30_000)
-afterEach(() => {
-  for (const child of running) child.kill('SIGKILL')
-})
+afterEach(() => programs.killAll())
 afterAll(() => world?.close())
 
-function start(path: string, args: readonly string[]) {
-  const child = spawn(process.execPath, [path, ...args], {
-    cwd: world.dir,
-    env: { ...process.env, MYST_DATA_DIR: join(world.dir, 'data') },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  running.add(child)
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = new Promise<{ exitCode: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.once('close', (exitCode) => {
-      running.delete(child)
-      resolve({ exitCode, stdout, stderr })
-    })
-  })
-  return { child, ended, said: () => stdout }
-}
-const runMyst = (...args: string[]) => start(mainPath, args).ended
 /** A key takes a second to decrypt, longer where others work too. */
 const untilUp = (up: { said(): string }) =>
   expect.poll(() => /The accountant runs|"ready":true/.test(up.said()), { timeout: 40_000, interval: 50 }).toBe(true)
 
 test('the commands of docs/operating/accountant.md, in their order', async () => {
-  const commands = [...page.matchAll(/```sh\n([^`]*)```/g)].flatMap(([, lines = '']) => lines.trim().split('\n'))
+  const commands = await runShown(page, programs, 2)
   expect(commands).toHaveLength(3)
-  for (const command of commands.slice(0, 2)) {
-    const { exitCode, stderr } = await runMyst(...command.split(' ').slice(1))
-    expect([command, exitCode, stderr]).toEqual([command, 0, expect.any(String)])
-  }
   const { address } = JSON.parse(readFileSync(join(world.dir, 'operator.json'), 'utf8')) as { address: string }
   const operator = `0x${address.replace(/^0x/, '').toLowerCase()}` as Address
   const accountant = await register(operator)
   const profile = { ...world.profile, networkId: 'oxford', accountants: [{ address: accountant, operator, url }] }
   writeFileSync(join(world.dir, 'oxford.network.json'), formatNetworkProfile(profile))
 
-  const [, ...args] = commands[2]?.split(' ') ?? []
-  const up = start(mainPath, [...args, '--listen', `${host}:4060`])
+  const args = commands[2] ?? []
+  const up = startMyst([...args, '--listen', `${host}:4060`])
   await untilUp(up)
   expect(up.said()).toContain(accountant)
   expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ running: true })

@@ -3,7 +3,6 @@
  * killed while its transactions are on their way.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,15 +25,16 @@ import {
 } from '@myst/protocol'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openTestChain, type TestChain } from './chain.fixture.ts'
+import { createPrograms, runShown } from './program.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.32.4'
 const url = `http://${host}:4070`
-const mainPath = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
 const programPath = fileURLToPath(new URL('../packages/transactor/src/main.ts', import.meta.url))
 const page = readFileSync(new URL('../docs/operating/transactor.md', import.meta.url), 'utf8')
 let world: TestChain
-const running = new Set<ChildProcess>()
+const programs = createPrograms(() => world.dir)
+const { start, startMyst, runMyst } = programs
 
 beforeAll(async () => {
   world = await openTestChain(crypto, host)
@@ -42,30 +42,9 @@ beforeAll(async () => {
   writeFileSync(join(world.dir, 'oxford.network.json'), formatNetworkProfile(profile))
   writeFileSync(join(world.dir, 'gas.pass'), 'correct horse battery\n', { mode: 0o600 })
 }, 30_000)
-afterEach(async () => {
-  for (const child of running) child.kill('SIGKILL')
-})
+afterEach(() => programs.killAll())
 afterAll(() => world?.close())
 
-function start(path: string, args: readonly string[]) {
-  const child = spawn(process.execPath, [path, ...args], {
-    cwd: world.dir,
-    env: { ...process.env, MYST_DATA_DIR: join(world.dir, 'data') },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  running.add(child)
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = new Promise<{ exitCode: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.once('close', (exitCode) => {
-      running.delete(child)
-      resolve({ exitCode, stdout, stderr })
-    })
-  })
-  return { child, ended, said: () => stdout }
-}
-const runMyst = (...args: string[]) => start(mainPath, args).ended
 const node = (method: string, ...params: unknown[]) =>
   world.chain.client.rpc.request({ method, params } as never) as Promise<unknown>
 const balanceOf = (address: Address) =>
@@ -84,14 +63,10 @@ const until = (what: () => boolean | Promise<boolean>) =>
 let transactor: Address
 
 test('the commands of docs/operating/transactor.md, in their order', async () => {
-  const commands = [...page.matchAll(/```sh\n([^`]*)```/g)].flatMap(([, lines = '']) => lines.trim().split('\n'))
+  const commands = await runShown(page, programs, 2)
   expect(commands).toHaveLength(3)
-  for (const command of commands.slice(0, 2)) {
-    const { exitCode, stderr } = await runMyst(...command.split(' ').slice(1))
-    expect([command, exitCode, stderr]).toEqual([command, 0, expect.any(String)])
-  }
-  const [, ...args] = commands[2]?.split(' ') ?? []
-  const up = start(mainPath, [...args, '--listen', `${host}:4070`])
+  const args = commands[2] ?? []
+  const up = startMyst([...args, '--listen', `${host}:4070`])
   await until(() => up.said().includes('The transactor runs'))
   transactor = /gas is paid by (0x[0-9a-f]{40})/.exec(up.said())?.[1] as Address
   await node('anvil_setBalance', transactor, `0x${(10n ** 18n).toString(16)}`)

@@ -113,6 +113,15 @@ async function expectOneEffect({ person, fee, request }: Asked): Promise<void> {
   expect(await here.balanceOf(person.channel)).toBe(myst - registrationFee - fee)
 }
 
+/** Mines until each of them is, and expects each to have had one effect. */
+async function minedOnce(...asked: readonly Asked[]): Promise<void> {
+  await until(async () => {
+    await mine()
+    return asked.every((one) => stateOf(one)?.status === 'mined')
+  })
+  for (const one of asked) await expectOneEffect(one)
+}
+
 /** What its transactions cost in all, of those that were mined. */
 async function expectPaidFor({ fee }: Asked, before: bigint): Promise<void> {
   expect(before - (await gasBalance())).toBeLessThanOrEqual((fee * 10n ** 18n) / mystPerNative)
@@ -366,12 +375,7 @@ describe('an endpoint that', () => {
     expect((await network().status()).chain.reachable).toBe(false)
     await mine()
     here.rpc.answer = undefined
-    await until(async () => {
-      await mine()
-      return stateOf(first)?.status === 'mined' && stateOf(second)?.status === 'mined'
-    })
-    await expectOneEffect(first)
-    await expectOneEffect(second)
+    await minedOnce(first, second)
   })
 
   test('is down at a restart, for whatever time: what it was asked for is still done', async () => {
@@ -384,12 +388,7 @@ describe('an endpoint that', () => {
     expect(stateOf(first)).toMatchObject({ status: 'waiting' })
     expect(await here.carry(second.request)).toMatchObject({ status: 'waiting' })
     here.rpc.answer = undefined
-    await until(async () => {
-      await mine()
-      return stateOf(first)?.status === 'mined' && stateOf(second)?.status === 'mined'
-    })
-    await expectOneEffect(first)
-    await expectOneEffect(second)
+    await minedOnce(first, second)
   })
 
   test('turns into another chain is not believed, neither on nonces nor on receipts', async () => {

@@ -8,7 +8,6 @@ import { connectChain, createSender, followEvents, openChain, reach } from '@mys
 import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { type Address, Fault, field, fromHex, message, myst, type NetworkProfile, uint } from '@myst/protocol'
-
 import { openSqliteStore, table } from '@myst/store'
 import { createChannelView } from './channel-view.ts'
 import { createCollector } from './collector.ts'
@@ -128,16 +127,18 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       sweepEveryMs: (Number(terms.exitDelay) * 1000) / 16,
     },
   )
+  const cursors = cursorTable.load(store)
   const savedMs = new Map<string, number>()
+  const following = { depth: 1, pollingMs: 500, onFault } as const
+  /** Where the last process stopped. */
+  const cursorOf = (name: string) => cursors.get(name)?.nextBlock ?? profile.deployedAtBlock
   // A settlement on chain shows its preimage to everybody: it counts as revealed.
   const settlements = followEvents(client, {
+    ...following,
     address: accountant,
     abi: accountantAbi,
     event: 'ProviderSettled',
-    depth: 1,
-    fromBlock: cursorTable.load(store).get('settlements')?.nextBlock ?? profile.deployedAtBlock,
-    pollingMs: 500,
-    onFault,
+    fromBlock: cursorOf('settlements'),
     async onEvents(events, nextBlock) {
       for (const { args } of events) {
         await service.reveal(args.provider.toLowerCase() as Address, fromHex(args.preimage))
@@ -148,12 +149,10 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
 
   // An exit is held at once: consumer and provider together may keep a preimage back until it is over.
   const exits = followEvents(client, {
+    ...following,
     abi: consumerChannelAbi,
     event: 'ExitRequested',
-    depth: 1,
-    fromBlock: cursorTable.load(store).get('exits')?.nextBlock ?? profile.deployedAtBlock,
-    pollingMs: 500,
-    onFault,
+    fromBlock: cursorOf('exits'),
     async onEvents(events, nextBlock) {
       for (const { address } of events) await collector.hold(address.toLowerCase() as Address)
       saveCursor('exits', nextBlock, events.length > 0)

@@ -85,8 +85,7 @@ export function serveStream(server: Server, deps: StreamDeps): StreamServer {
       }
     }
 
-    socket.on('message', (data: Buffer, isBinary) => {
-      if (!isBinary) return socket.close(cannotAccept, 'message-invalid')
+    socket.on('message', (data: Buffer) => {
       answer(new Uint8Array(data)).catch((bug: Error) => {
         deps.log(`exchange stream: ${bug.stack}`)
         socket.terminate()

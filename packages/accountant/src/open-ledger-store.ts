@@ -6,7 +6,7 @@
 
 import { createServer, type Server } from 'node:http'
 import { Fault } from '@myst/protocol'
-import { type LedgerStore, openPostgresLedgerStore, openSqliteLedgerStore } from '@myst/store'
+import { type LedgerStore, openPostgresLedgerStore, openSqliteLedgerThread } from '@myst/store'
 
 export interface LedgerPlace {
   readonly dataDir: string
@@ -21,7 +21,7 @@ export interface LedgerPlace {
 
 /** Resolves when this process may sign; till then all that is asked on its port is answered with 503. */
 export async function openLedgerStore({ dataDir, ledger, host, port, log, onLost }: LedgerPlace): Promise<LedgerStore> {
-  if (ledger === undefined) return openSqliteLedgerStore(`${dataDir}/ledger.db`)
+  if (ledger === undefined) return openSqliteLedgerThread(`${dataDir}/ledger.db`)
   let server: Server | undefined
   function onWait(fault?: Fault): void {
     log(fault === undefined ? 'ledger-standby: another process signs; waiting' : `ledger-standby: ${fault.message}`)

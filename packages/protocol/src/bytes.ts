@@ -56,7 +56,7 @@ const nibbles = Uint8Array.from({ length: 128 }, (_, code) => {
 })
 const nibble = (code: number): number => nibbles[code] ?? 0x10
 
-export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0
   for (const part of parts) length += part.length
   const whole = new Uint8Array(length)

@@ -11,7 +11,7 @@
 
 import { type Address, type Bytes32, toHex, zeroBytes32 } from './bytes.ts'
 import type { Crypto } from './crypto.ts'
-import { hashStruct, hashTypedData, struct, type ValueOf } from './typed-data.ts'
+import { domainSeparator, hashStruct, hashTypedData, hashUnderSeparator, struct, type ValueOf } from './typed-data.ts'
 
 export const agreementStruct = struct('Agreement', { id: 'bytes32', provider: 'address', total: 'uint256' })
 const ticksStruct = struct('Ticks', { root: 'bytes32', value: 'uint256', max: 'uint256' })
@@ -45,7 +45,7 @@ export interface SignedPromise {
   readonly signature: Uint8Array
 }
 
-export const noTicks: Ticks = { root: zeroBytes32, value: 0n, max: 0n }
+export const noTicks: Ticks = Object.freeze({ root: zeroBytes32, value: 0n, max: 0n })
 
 /** Where a promise is valid: the contract it is drawn on, and its chain. */
 export interface ChannelDomain {
@@ -74,5 +74,17 @@ export function recoverPromiseSigner(
   promise: PaymentPromise,
   signature: Uint8Array,
 ): Address | undefined {
-  return crypto.recover(hashPromise(crypto, channel, promise), signature)
+  return recoverUnderSeparator(crypto, channelSeparator(crypto, channel), promise, signature)
 }
+
+/** The channel's domain separator, 32 bytes: kept by whoever checks many promises of it. */
+export const channelSeparator = (crypto: Crypto, { chainId, channel }: ChannelDomain): Uint8Array =>
+  domainSeparator(crypto, { chainId, verifyingContract: channel })
+
+export const recoverUnderSeparator = (
+  crypto: Crypto,
+  separator: Uint8Array,
+  promise: PaymentPromise,
+  signature: Uint8Array,
+): Address | undefined =>
+  crypto.recover(hashUnderSeparator(crypto, separator, hashStruct(crypto, paymentPromiseStruct, promise)), signature)

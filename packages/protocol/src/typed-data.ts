@@ -65,11 +65,43 @@ function nestedStructs(type: Struct): Struct[] {
 
 /** `hashStruct` of EIP-712: keccak256(typeHash ‖ words). 32 bytes. @throws RangeError where a value is out of range. */
 export function hashStruct<S extends Struct>(crypto: Crypto, type: S, value: ValueOf<S>): Uint8Array {
-  const words = Object.entries(type.fields).map(([name, of]) => {
+  const known = constantHashes.get(crypto)?.get(value)
+  if (known?.type === type) return known.hash
+  const fields = fieldsOf(type)
+  const words = new Uint8Array(32 * (1 + fields.length))
+  words.set(typeHash(crypto, type))
+  let at = 32
+  for (const [name, of] of fields) {
     const field = (value as Record<string, unknown>)[name]
-    return typeof of === 'string' ? word(crypto, of, field, name) : hashStruct(crypto, of, field as ValueOf<Struct>)
-  })
-  return crypto.keccak256(concatBytes(typeHash(crypto, type), ...words))
+    const word =
+      typeof of === 'string' ? wordOf(crypto, of, field, name) : hashStruct(crypto, of, field as ValueOf<Struct>)
+    // The short ones are numbers and addresses, to the right.
+    words.set(word, at + 32 - word.length)
+    at += 32
+  }
+  const hash = crypto.keccak256(words)
+  if (Object.isFrozen(value)) remember(crypto, value, { type, hash })
+  return hash
+}
+
+/** Of frozen values, which are constants of this program: hashed once. */
+const constantHashes = new WeakMap<Crypto, WeakMap<object, ConstantHash>>()
+interface ConstantHash {
+  readonly type: Struct
+  readonly hash: Uint8Array
+}
+
+function remember(crypto: Crypto, value: object, constant: ConstantHash): void {
+  const hashes = constantHashes.get(crypto) ?? new WeakMap<object, ConstantHash>()
+  constantHashes.set(crypto, hashes.set(value, constant))
+}
+
+const fieldLists = new WeakMap<Struct, readonly [string, Atom | Struct][]>()
+
+function fieldsOf(type: Struct): readonly [string, Atom | Struct][] {
+  const known = fieldLists.get(type) ?? Object.entries(type.fields)
+  fieldLists.set(type, known)
+  return known
 }
 
 /** What is signed: keccak256(0x19 0x01 ‖ domain separator ‖ struct hash). 32 bytes. */
@@ -82,15 +114,20 @@ export function hashTypedData<S extends Struct>(
   return hashForDomain(crypto, domain, hashStruct(crypto, type, value))
 }
 
-export function hashForDomain(crypto: Crypto, domain: Domain, structHash: Uint8Array): Uint8Array {
-  return crypto.keccak256(concatBytes(Uint8Array.of(0x19, 0x01), domainSeparator(crypto, domain), structHash))
-}
+export const hashForDomain = (crypto: Crypto, domain: Domain, structHash: Uint8Array): Uint8Array =>
+  hashUnderSeparator(crypto, domainSeparator(crypto, domain), structHash)
 
+/** For who hashes many structs of one domain. */
+export const hashUnderSeparator = (crypto: Crypto, separator: Uint8Array, structHash: Uint8Array): Uint8Array =>
+  crypto.keccak256(concatBytes(prefix, separator, structHash))
+
+const prefix = Uint8Array.of(0x19, 0x01)
 const text = new TextEncoder()
 const contractDomainType = 'EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)'
 const networkDomainType = 'EIP712Domain(string name,string version,bytes32 salt)'
 
-function domainSeparator(crypto: Crypto, domain: Domain): Uint8Array {
+/** `hashStruct` of the domain. 32 bytes. */
+export function domainSeparator(crypto: Crypto, domain: Domain): Uint8Array {
   const constant = (value: string) => textHash(crypto, value)
   return crypto.keccak256(
     'networkId' in domain
@@ -105,7 +142,7 @@ function domainSeparator(crypto: Crypto, domain: Domain): Uint8Array {
           constant('Mysterium Payments'),
           constant('1'),
           uintToBytes(domain.chainId),
-          word(crypto, 'address', domain.verifyingContract, 'verifyingContract'),
+          leftPad(wordOf(crypto, 'address', domain.verifyingContract, 'verifyingContract')),
         ),
   )
 }
@@ -131,21 +168,22 @@ function typeHash(crypto: Crypto, type: Struct): Uint8Array {
   return typeHash(crypto, type)
 }
 
-function word(crypto: Crypto, atom: Atom, value: unknown, name: string): Uint8Array {
+/** The bytes of a word, without the zeros before them where there are any. */
+function wordOf(crypto: Crypto, atom: Atom, value: unknown, name: string): Uint8Array {
   switch (atom) {
     case 'uint256':
     case 'uint64':
       if (typeof value !== 'bigint') break
-      return leftPad(uintToBytes(value, atom === 'uint64' ? 8 : 32))
+      return uintToBytes(value, atom === 'uint64' ? 8 : 32)
     case 'uint8':
       if (typeof value !== 'number' || !Number.isInteger(value)) break
-      return leftPad(uintToBytes(BigInt(value), 1))
+      return uintToBytes(BigInt(value), 1)
     case 'bool':
       if (typeof value !== 'boolean') break
-      return uintToBytes(value ? 1n : 0n)
+      return uintToBytes(value ? 1n : 0n, 1)
     case 'address':
       if (!isAddress(value)) break
-      return leftPad(fromHex(value))
+      return fromHex(value)
     case 'bytes32':
       if (!isBytes32(value)) break
       return fromHex(value)

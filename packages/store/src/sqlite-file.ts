@@ -12,8 +12,8 @@ import { dirname } from 'node:path'
 import { Fault } from '@myst/protocol'
 import Sqlite from 'better-sqlite3'
 
-/** After this many changed rows the write-ahead log is brought into the file; each touches a page or so. */
-const maxRowsInWal = 1000
+/** After this many changed rows the write-ahead log, some 64 MiB then, is brought into the file: a page that changed often goes once. */
+const maxRowsInWal = 16_384
 
 export interface SqliteFile {
   readonly database: Sqlite.Database

@@ -10,6 +10,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Fault } from '@myst/protocol'
+import type { Statement } from 'better-sqlite3'
 import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 import { type NewestMark, openMark } from './newest-mark.ts'
 import { openSqliteFile, syncFolder } from './sqlite-file.ts'
@@ -52,7 +53,7 @@ export function openSqliteLedgerStore(path: string): LedgerStore {
     log: () => rows<LogEntry>(() => statements.log.iterate(), entryOf),
     commit({ records, entry, oldest }) {
       file.commit(records.length + 2, () => {
-        const next = ((statements.newest.get() as LogEntry | undefined)?.sequence ?? 0) + 1
+        const next = newestSequence(statements) + 1
         if (entry.sequence !== next) throw new Fault('store-fenced', { path, sequence: entry.sequence, next })
         for (const { table, key, value } of records) statements.put.run(table, key, value)
         statements.append.run(entry.sequence, entry.hash, entry.body)
@@ -92,11 +93,12 @@ function openFile(path: string) {
       records: database.prepare('SELECT tbl AS "table", key, value FROM records'),
       log: database.prepare('SELECT sequence, hash, body FROM log ORDER BY sequence'),
       newest: database.prepare('SELECT sequence, hash, body FROM log ORDER BY sequence DESC LIMIT 1'),
+      newestSequence: database.prepare('SELECT max(sequence) FROM log').pluck(),
       put: database.prepare('INSERT OR REPLACE INTO records (tbl, key, value) VALUES (?, ?, ?)'),
       append: database.prepare('INSERT INTO log (sequence, hash, body) VALUES (?, ?, ?)'),
       drop: database.prepare('DELETE FROM log WHERE sequence < ?'),
     }
-    const newest = (statements.newest.get() as LogEntry | undefined)?.sequence ?? 0
+    const newest = newestSequence(statements)
     if (newest < mark.newest) throw new Fault('store-behind', { path, newest, acknowledged: mark.newest })
     return { file, statements, mark }
   } catch (cause) {
@@ -105,6 +107,9 @@ function openFile(path: string) {
     throw cause instanceof Fault ? cause : new Fault('store-unreadable', { path }, { cause })
   }
 }
+
+const newestSequence = (statements: { readonly newestSequence: Statement }): number =>
+  (statements.newestSequence.get() as number | null) ?? 0
 
 const bytesOf = (value: Uint8Array): Uint8Array => new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
 const entryOf = ({ sequence, hash, body }: LogEntry): LogEntry => ({

@@ -9,7 +9,7 @@
 import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Address, Fault, toHex, uintToBytes } from '@myst/protocol'
-import { openSqliteLedgerStore } from '@myst/store'
+import { openSqliteLedgerThread } from '@myst/store'
 import type { CommandOf } from './commands.ts'
 import type { Ledger } from './ledger.ts'
 import { commandOf, item, lockOf, openTestLedger, preimageOf } from './testing.ts'
@@ -66,7 +66,7 @@ async function exchange(ledger: Ledger, provider: Address, epoch: bigint): Promi
 if (import.meta.main) {
   const [path = '', batches = '1', openings = '1'] = process.argv.slice(2)
   for (let opening = 0; opening < Number(openings); opening++) {
-    const ledger = await openTestLedger(openSqliteLedgerStore(path))
+    const ledger = await openTestLedger(await openSqliteLedgerThread(path))
     await Promise.all(providers.map((provider) => exchangeAll(ledger, provider, Number(batches))))
     await ledger.close()
   }

@@ -11,10 +11,11 @@ import {
   type ChannelFactory,
   type Crypto,
   channelAddress,
+  channelSeparator,
   decodeMessage,
   maxBatchBytes,
   recoverContentSigner,
-  recoverPromiseSigner,
+  recoverUnderSeparator,
   type SignedContent,
   toHex,
 } from '@myst/protocol'
@@ -43,21 +44,27 @@ export interface BatchSigners {
 
 export type FindSigners = (signed: SignedContent, withItems: boolean) => BatchSigners
 
-/** Addresses are computed once for each consumer; 20 bytes of hex and its key, so some 20 MiB at most. */
-const maxAddresses = 100_000
+/** Channels are computed once for each consumer; some 300 bytes each, so 30 MiB at most. */
+const maxChannels = 100_000
+
+interface Channel {
+  readonly address: Address
+  readonly separator: Uint8Array
+}
 
 /** @returns a function that throws nothing: what does not decode is signed by nobody. */
 export function createSignerFinder(crypto: Crypto, { chainId, accountant, contracts }: BatchPlace): FindSigners {
   const domain = { chainId, verifyingContract: accountant }
-  const addresses = new Map<Address, Address>()
+  const channels = new Map<Address, Channel>()
 
-  function addressOf(consumer: Address): Address {
-    const known = addresses.get(consumer)
+  function channelOf(consumer: Address): Channel {
+    const known = channels.get(consumer)
     if (known !== undefined) return known
-    const [oldest] = addresses.size < maxAddresses ? [] : addresses.keys()
-    if (oldest !== undefined) addresses.delete(oldest)
-    const channel = channelAddress(crypto, contracts, consumer, accountant)
-    addresses.set(consumer, channel)
+    const [oldest] = channels.size < maxChannels ? [] : channels.keys()
+    if (oldest !== undefined) channels.delete(oldest)
+    const address = channelAddress(crypto, contracts, consumer, accountant)
+    const channel = { address, separator: channelSeparator(crypto, { chainId, channel: address }) }
+    channels.set(consumer, channel)
     return channel
   }
 
@@ -70,8 +77,8 @@ export function createSignerFinder(crypto: Crypto, { chainId, accountant, contra
     if (recoverContentSigner(crypto, domain, batchContent, signed) !== provider) return nobody
     if (!withItems) return { digest, items: [], isSignedByProvider: true }
     const signers = items.map(({ consumer, promise, signature }) => {
-      const channel = addressOf(consumer)
-      return { channel, signer: recoverPromiseSigner(crypto, { chainId, channel }, promise, signature) }
+      const { address, separator } = channelOf(consumer)
+      return { channel: address, signer: recoverUnderSeparator(crypto, separator, promise, signature) }
     })
     return { digest, items: signers, isSignedByProvider: true }
   }

@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ledgerStoreCompliance } from '@myst/testkit'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { LedgerGroup } from './ledger-store.ts'
+import { openSqliteLedgerThread } from './sqlite-ledger-thread.ts'
+
+let dir: string
+let path: string
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'myst-ledger-'))
+  path = join(dir, 'ledger.db')
+})
+afterEach(() => rmSync(dir, { recursive: true }))
+
+ledgerStoreCompliance(
+  'sqlite in a thread',
+  () => {
+    const own = mkdtempSync(join(tmpdir(), 'myst-ledger-'))
+    return { open: () => openSqliteLedgerThread(join(own, 'a.db')), close: () => rmSync(own, { recursive: true }) }
+  },
+  { durable: true },
+)
+
+const group = (sequence: number, bytes: number): LedgerGroup => ({
+  records: Array.from({ length: 3 }, (_, at) => ({
+    table: 'a',
+    key: `${sequence}/${at}`,
+    value: new Uint8Array(bytes).fill(at),
+  })),
+  entry: { sequence, hash: new Uint8Array(32), body: new Uint8Array(10).fill(sequence) },
+  oldest: 1,
+})
+
+test('more rows than one message carries all come, each once; who stops reading keeps nobody waiting', async () => {
+  const store = await openSqliteLedgerThread(path)
+  for (let sequence = 1; sequence <= 4; sequence++) await store.commit(group(sequence, 1 << 20))
+  const keys = []
+  for await (const { key, value } of store.records()) keys.push(`${key} ${value.length} ${value[0]}`)
+  const expected = [1, 2, 3, 4].flatMap((sequence) => [0, 1, 2].map((at) => `${sequence}/${at} 1048576 ${at}`))
+  expect(keys).toEqual(expected)
+  for await (const _ of store.records()) break
+  await store.commit(group(5, 1))
+  await store.close()
+})
+
+test('a fault of the file is told with its code and facts', async () => {
+  writeFileSync(path, 'no database at all, '.repeat(500))
+  await expect(openSqliteLedgerThread(path)).rejects.toMatchObject({ code: 'store-unreadable', facts: { path } })
+})
+
+test('after its end every call fails', async () => {
+  const store = await openSqliteLedgerThread(path)
+  await store.close()
+  await expect(store.commit(group(1, 1))).rejects.toMatchObject({ code: 'store-failed' })
+  await store.close()
+})

@@ -24,6 +24,8 @@ export interface DecidedGroup {
   readonly commands: readonly DecidedCommand[]
   /** In the order of their commands. */
   readonly decisions: readonly Decision[]
+  /** What it will have changed, but for the accounts of its own providers, which lack their answers till it is signed. */
+  readonly draft: LedgerView
   /** Adds the signed answers. @returns the draft, whole. */
   answer(signed: SignedDecisions): Draft
 }
@@ -43,6 +45,7 @@ export function decideGroup(view: LedgerView, crypto: Crypto, commands: readonly
   return {
     commands: decided,
     decisions,
+    draft,
     answer(signed) {
       for (const decision of decisions) {
         const answer = signed.get(decision)

@@ -2,9 +2,10 @@
  * The ledger: all accounts in memory, changed only by commands, durable before anybody hears of it.
  *
  * Commands that wait together form a group: it is decided, signed and committed as one (group commit), and then its
- * results are handed out. While one group is under way the next one gathers. A group that fails leaves nothing: where no
- * disk was involved, or the disk was full, the ledger goes on when it can; after any other failure only a restart helps,
- * and till then it can be read.
+ * results are handed out. While one group is committed the next one is decided on top of it and signed, and a third one
+ * gathers. A group that fails leaves nothing, and takes with it what was decided on top of it: where no disk was involved,
+ * or the disk was full, the ledger goes on when it can; after any other failure only a restart helps, and till then it can
+ * be read.
  *
  * @module
  */
@@ -13,9 +14,10 @@ import { type Crypto, encodeMessage, equalBytes, Fault } from '@myst/protocol'
 import type { LedgerStore } from '@myst/store'
 import type { SignDecisions, SignedDecision } from './answer.ts'
 import type { LedgerResults } from './apply-command.ts'
+import { createCommandQueue, type WaitingCommand } from './command-queue.ts'
 import { type CommandOf, type LedgerCommand, ledgerCommandSchema, providerOf } from './commands.ts'
-import { type DecidedGroup, decideGroup, type SignedDecisions } from './group.ts'
-import { emptyLog, type LogStep, loadLog, maxGroupBytes, maxGroupCommands } from './log.ts'
+import { type DecidedCommand, type DecidedGroup, decideGroup, type SignedDecisions } from './group.ts'
+import { emptyLog, type LogStep, loadLog } from './log.ts'
 import type { LedgerRecords, LedgerView, TableName } from './records.ts'
 import { loadState } from './state.ts'
 
@@ -49,11 +51,14 @@ export interface LedgerOptions {
 const maxLogBytes = 1 << 30
 /** More waiting commands than this are turned away at once: a second's work. */
 const maxWaiting = 4096
+/** One is committed while the next one is signed. */
+const maxFlights = 2
 
-interface Waiting {
-  readonly command: LedgerCommand
-  resolve(result: LedgerResults[LedgerCommand['kind']]): void
-  reject(fault: Fault): void
+/** A group that is decided and not durable yet. */
+interface Flight {
+  readonly group: DecidedGroup
+  /** With why it failed; undefined: it is durable, and in the state. */
+  readonly landed: Promise<Fault | undefined>
 }
 
 /** @throws Fault `ledger-damaged` where the records or the log are not what was written. */
@@ -63,66 +68,74 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
   const log = await loadLog(store.log(), options.maxLogBytes ?? maxLogBytes, state.digest)
   /** Why nothing is acknowledged; what was caused by a full disk may pass. */
   let stopped: { readonly cause: unknown; readonly full: boolean } | undefined
-  let queue: Waiting[] = []
+  const queue = createCommandQueue(maxWaiting)
+  let flights: Flight[] = []
   let underway: Promise<void> | undefined
 
-  /** In the order of arrival, a provider's next command only after its last one was answered. */
-  function nextGroup(): Waiting[] {
-    const providers = new Set<string>()
-    const group: Waiting[] = []
-    const later: Waiting[] = []
-    let bytes = 0
-    for (const waiting of queue) {
-      const { command } = waiting
-      const provider = providerOf(command)
-      if (group.length === maxGroupCommands || bytes >= maxGroupBytes || providers.has(provider)) {
-        later.push(waiting)
-        continue
-      }
-      providers.add(provider)
-      group.push(waiting)
-      bytes += command.kind === 'exchange' ? command.content.length : 0
-    }
-    queue = later
-    return group
-  }
-
-  async function commitAll(): Promise<void> {
-    while (queue.length > 0) {
+  async function flyAll(): Promise<void> {
+    while (queue.length > 0 || flights.length > 0) {
       // Whoever arrives in this turn of the event loop shares the group.
       await new Promise((resolve) => setImmediate(resolve))
-      const group = nextGroup()
-      try {
-        const results = await commitGroup(group.map(({ command }) => command))
-        for (const [index, { resolve }] of group.entries()) resolve(results[index] as never)
-      } catch (cause) {
-        for (const { reject } of group) reject(cause instanceof Fault ? cause : stoppedBy(cause))
-      }
+      if (flights.length === maxFlights) await landOldest()
+      const waiting = queue.nextGroup(new Set(flights.flatMap(({ group }) => group.commands.map(providerOfDecided))))
+      if (waiting.length > 0) await launchOrReject(waiting)
+      else await landOldest()
     }
     underway = undefined
   }
 
-  async function commitGroup(commands: readonly LedgerCommand[]): Promise<unknown[]> {
-    await requireRunning()
-    let group: DecidedGroup
+  /** What was decided on top of a group that failed fails with it, so that all of it is over before the next one. */
+  async function landOldest(): Promise<void> {
+    const failed = await flights.shift()?.landed
+    if (failed === undefined) return
+    await Promise.all(flights.map(({ landed }) => landed))
+    flights = []
+  }
+
+  async function launchOrReject(waiting: readonly WaitingCommand[]): Promise<void> {
     try {
-      group = decideGroup(state, crypto, commands)
+      await requireRunning()
+      flights.push(launch(waiting, flights.at(-1)))
+    } catch (fault) {
+      for (const { reject } of waiting) reject(fault as Fault)
+    }
+  }
+
+  /** @throws Fault where it can't even be decided. */
+  function launch(waiting: readonly WaitingCommand[], previous: Flight | undefined): Flight {
+    /** Till it has landed; then the state holds what it said, and nobody holds it. */
+    let before = previous
+    const view: LedgerView = { get: (table, key) => (before?.group.draft ?? state).get(table, key) }
+    const group = decide(
+      view,
+      waiting.map(({ command }) => command),
+    )
+
+    async function land(): Promise<void> {
+      const signed = await signAll(group)
+      const failed = await before?.landed
+      before = undefined
+      if (failed !== undefined) throw failed
+      await commit(group, signed)
+      const results = resultsOf(group, signed)
+      for (const [index, { resolve }] of waiting.entries()) resolve(results[index] as never)
+    }
+    const landed = land().then(
+      () => undefined,
+      (fault: Fault) => {
+        for (const { reject } of waiting) reject(fault)
+        return fault
+      },
+    )
+    return { group, landed }
+  }
+
+  function decide(view: LedgerView, commands: readonly LedgerCommand[]): DecidedGroup {
+    try {
+      return decideGroup(view, crypto, commands)
     } catch (cause) {
       throw stop(cause)
     }
-    const signed = await signAll(group)
-    try {
-      const draft = state.seal(group.answer(signed))
-      if (draft.records.length > 0) {
-        const next = log.next(stepsOf(group, signed), draft.digest)
-        await store.commit({ records: draft.records, ...next })
-        state.merge(draft)
-        log.append(next)
-      }
-    } catch (cause) {
-      throw stop(cause)
-    }
-    return resultsOf(group, signed)
   }
 
   async function signAll({ decisions }: DecidedGroup): Promise<SignedDecisions> {
@@ -132,6 +145,19 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
       return new Map(decisions.map((decision, index) => [decision, signed[index] as SignedDecision]))
     } catch (cause) {
       throw new Fault('signing-failed', {}, { cause })
+    }
+  }
+
+  async function commit(group: DecidedGroup, signed: SignedDecisions): Promise<void> {
+    try {
+      const draft = state.seal(group.answer(signed))
+      if (draft.records.length === 0) return
+      const next = log.next(stepsOf(group, signed), draft.digest)
+      await store.commit({ records: draft.records, ...next })
+      state.merge(draft)
+      log.append(next)
+    } catch (cause) {
+      throw stop(cause)
     }
   }
 
@@ -162,10 +188,9 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
     entries: state.entries,
     apply<K extends LedgerCommand['kind']>(command: CommandOf<K>) {
       if (stopped !== undefined && !stopped.full) return Promise.reject(stoppedBy(stopped.cause))
-      if (queue.length >= maxWaiting) return Promise.reject(new Fault('ledger-busy', { waiting: queue.length }))
       return new Promise<LedgerResults[K]>((resolve, reject) => {
-        queue.push({ command, resolve: resolve as Waiting['resolve'], reject })
-        underway ??= commitAll()
+        queue.add({ command, resolve: resolve as WaitingCommand['resolve'], reject })
+        underway ??= flyAll()
       })
     },
     async close() {
@@ -174,6 +199,8 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
     },
   }
 }
+
+const providerOfDecided = ({ command }: DecidedCommand): string => providerOf(command)
 
 function stoppedBy(cause: unknown): Fault {
   return new Fault('ledger-stopped', { why: cause instanceof Fault ? cause.code : 'bug' }, { cause })

@@ -296,8 +296,13 @@ const rules: readonly Rule[] = [
         'if (batch.lastPreimage !== undefined) revealPreimage(draft, crypto, batch.provider, batch.lastPreimage)\n' +
           'if (known !== undefined) return { result: known }',
       ),
-      mistake('writes for every command', 'ledger.ts', 'if (draft.records.length > 0) {', '{'),
-      mistake('takes one command at a time', 'ledger.ts', 'group.length === maxGroupCommands', 'group.length === 1'),
+      mistake('writes for every command', 'ledger.ts', 'if (draft.records.length === 0) return', ''),
+      mistake(
+        'lets everybody wait for who came first',
+        'command-queue.ts',
+        'group.length === maxGroupCommands',
+        'later.length > 0',
+      ),
     ],
   },
   {

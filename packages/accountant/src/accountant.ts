@@ -16,7 +16,6 @@ import { type AccountantStatus, createHttpServer } from './http-server.ts'
 import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
 import { openLedgerStore } from './open-ledger-store.ts'
-import { createSigner } from './sign-decisions.ts'
 import { createSignaturePool } from './signatures/pool.ts'
 import { serveStream } from './stream-server.ts'
 
@@ -87,11 +86,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   const now = Date.now
   const domain = { chainId, verifyingContract: accountant }
   const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
-  const ledger = await openLedger({
-    store: ledgerStore,
-    crypto,
-    sign: createSigner(crypto, domain, signatures.sign),
-  })
+  const ledger = await openLedger({ store: ledgerStore, crypto, sign: signatures.signDecisions })
   const channels = createChannelView(
     { clients: [client, ...others], crypto, now, onFault: (fault) => log(fault.message) },
     profile,

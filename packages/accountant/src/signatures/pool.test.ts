@@ -1,15 +1,19 @@
 import { loadNativeCrypto } from '@myst/crypto-native'
 import {
   type Address,
+  batchAnswerContent,
   batchContent,
   channelAddress,
   hashPromise,
   noTicks,
+  recoverContentSigner,
   type SignedContent,
   signContent,
   toHex,
 } from '@myst/protocol'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Decision } from '../ledger/answer.ts'
+import { createSigner } from '../sign-decisions.ts'
 import { createSignerFinder } from './batch-signers.ts'
 import { createSignaturePool, type SignaturePool } from './pool.ts'
 
@@ -83,6 +87,30 @@ describe('on other threads', () => {
   test('the operator signs alike, in order', async () => {
     const hashes = [key(1), key(2), key(3)]
     expect(await poolOf(2).sign(hashes)).toEqual(hashes.map((hash) => crypto.sign(hash, key(0xca))))
+  })
+
+  test('decisions are signed in one round as in two, and so that the operator is found out', async () => {
+    const { sign, signDecisions } = poolOf(1)
+    const decisions = [5n, 6n].map((amount): Decision => {
+      const promise = { provider: bob, amount, hashlock: toHex(key(3)), epoch: amount }
+      const verdicts = [{ delta: amount }, { code: 'promise-wrong-signer' as const, delta: 0n, final: true }]
+      const answer = {
+        provider: bob,
+        epoch: amount,
+        digest: toHex(key(4)),
+        feeRate: 0,
+        credited: amount,
+        fee: 0n,
+        verdicts,
+      }
+      return { promise, answer, channels: [] }
+    })
+    const domain = { chainId: place.chainId, verifyingContract: accountant }
+    const signed = await signDecisions(decisions)
+    expect(signed).toEqual(await createSigner(crypto, domain, sign)(decisions))
+    const operator = crypto.addressOf(key(0xca))
+    for (const { answer } of signed)
+      expect(recoverContentSigner(crypto, domain, batchAnswerContent, answer)).toBe(operator)
   })
 
   test('a job that throws is told to who asked, and the thread works on', async () => {

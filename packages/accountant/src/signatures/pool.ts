@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Fault, type SignedContent } from '@myst/protocol'
+import type { Decision, SignedDecision } from '../ledger/answer.ts'
 import type { BatchSigners } from './batch-signers.ts'
 import type { Job, JobDone, WorkerPlace } from './worker.ts'
 
@@ -23,6 +24,8 @@ export interface SignaturePool {
   findSigners(signed: SignedContent, withItems: boolean): Promise<BatchSigners>
   /** The operator's signatures, deterministic, in the order of the hashes. @throws as `findSigners`. */
   sign(hashes: readonly Uint8Array[]): Promise<readonly Uint8Array[]>
+  /** In one round: the promise, then the answer around it. @throws as `findSigners`. */
+  signDecisions(decisions: readonly Decision[]): Promise<readonly SignedDecision[]>
   /** What waits fails; what is under way is finished. */
   close(): Promise<void>
 }
@@ -97,6 +100,11 @@ export function createSignaturePool(
       const done = await run([signing], { kind: 'sign', hashes })
       if (!('signatures' in done)) throw failed(done)
       return done.signatures
+    },
+    async signDecisions(decisions) {
+      const done = await run([signing], { kind: 'sign-decisions', decisions })
+      if (!('decided' in done)) throw failed(done)
+      return done.decided
     },
     async close() {
       lost ??= new Fault('signature-thread-lost', { exitCode: 0 })

@@ -9,6 +9,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { assert, type SignedContent } from '@myst/protocol'
+import type { Decision, SignedDecision } from '../ledger/answer.ts'
+import { signDecision } from '../sign-decisions.ts'
 import { type BatchPlace, type BatchSigners, createSignerFinder } from './batch-signers.ts'
 
 export interface WorkerPlace extends BatchPlace {
@@ -20,6 +22,7 @@ export interface WorkerPlace extends BatchPlace {
 export type Job = { readonly id: number } & (
   | { readonly kind: 'find'; readonly signed: SignedContent; readonly withItems: boolean }
   | { readonly kind: 'sign'; readonly hashes: readonly Uint8Array[] }
+  | { readonly kind: 'sign-decisions'; readonly decisions: readonly Decision[] }
   /** Wakes a thread that is to end. */
   | { readonly kind: 'none' }
 )
@@ -27,11 +30,13 @@ export type Job = { readonly id: number } & (
 export type JobDone = { readonly id: number } & (
   | { readonly found: BatchSigners }
   | { readonly signatures: readonly Uint8Array[] }
+  | { readonly decided: readonly SignedDecision[] }
   | { readonly threw: string }
 )
 
 const { operatorKey, ending, ...place } = workerData as WorkerPlace
 const crypto = await loadNativeCrypto()
+const domain = { chainId: place.chainId, verifyingContract: place.accountant }
 const findSigners = createSignerFinder(crypto, place)
 const port = parentPort
 assert(port !== null, 'worker.ts runs as a worker')
@@ -46,6 +51,9 @@ function done(job: Job): JobDone {
   try {
     if (job.kind === 'find') return { id, found: findSigners(job.signed, job.withItems) }
     if (job.kind === 'none') return { id, signatures: [] }
+    if (job.kind === 'sign-decisions') {
+      return { id, decided: job.decisions.map((decision) => signDecision(crypto, domain, decision, operatorKey)) }
+    }
     return { id, signatures: job.hashes.map((hash) => crypto.sign(hash, operatorKey)) }
   } catch (cause) {
     return { id, threw: (cause as Error).message }

@@ -91,6 +91,9 @@ const changedEvery = 97
 /** Twice the smallest step an accountant takes. */
 const step = 2n * 10n ** 12n
 
+/** Between a provider's consumers: no divisor of their number, so that ten of each provider are all of them. */
+const apart = 79
+
 interface Provider {
   readonly address: Address
   readonly key: Uint8Array
@@ -177,7 +180,7 @@ function signBatch(items: number): Prepared {
   const epoch = provider.epoch + 1n
   const hashlock = hashlockOf(crypto, preimageOf(provider, epoch))
   const changed = Array.from({ length: items }, () => ++promises % changedEvery === 0)
-  // Neighbours share consumers, so that a channel pays several providers; the first round meets every consumer.
+  // A channel pays several providers, but seldom two of one moment; the first round meets every consumer.
   const first = place * Math.ceil(consumers.length / providers.length)
   const batch = {
     provider: provider.address,
@@ -186,7 +189,7 @@ function signBatch(items: number): Prepared {
     previousAmount: provider.amount,
     ...(epoch === 1n ? {} : { lastPreimage: preimageOf(provider, epoch - 1n) }),
     items: changed.map((isChanged, index) =>
-      signPromise(provider, (first + index) % consumers.length, hashlock, isChanged),
+      signPromise(provider, (first + index * apart) % consumers.length, hashlock, isChanged),
     ),
   }
   const signed = signContent(crypto, domain(), batchContent, batch, provider.key)

@@ -12,8 +12,17 @@
 
 import { bytesToUint, uintToBytes } from './bytes.ts'
 
-export type CborValue = bigint | boolean | string | Uint8Array | readonly CborValue[] | CborMap
+export type CborValue = bigint | boolean | string | Uint8Array | readonly CborValue[] | CborMap | EncodedCbor
 export type CborMap = ReadonlyMap<number, CborValue>
+
+/** A value that was encoded before, for who writes it again and again. Never decoded to. */
+export class EncodedCbor {
+  readonly bytes: Uint8Array
+
+  constructor(value: CborValue) {
+    this.bytes = encodeCbor(value)
+  }
+}
 
 /** Nesting of a proposal in a list in an answer is 6; more is an attack on the stack. */
 const maxDepth = 8
@@ -48,6 +57,7 @@ function writeValue(value: CborValue): void {
   if (value instanceof Map) return writeMap(value as CborMap)
   if (typeof value === 'string') return writeBytes(major.text, utf8.encode(value))
   if (typeof value === 'boolean') return writeHead(major.simple, value ? 21 : 20)
+  if (value instanceof EncodedCbor) return copyBytes(value.bytes)
   const items = value as readonly CborValue[]
   writeHead(major.array, items.length)
   for (const item of items) writeValue(item)
@@ -55,6 +65,10 @@ function writeValue(value: CborValue): void {
 
 function writeBytes(type: number, bytes: Uint8Array): void {
   writeHead(type, bytes.length)
+  copyBytes(bytes)
+}
+
+function copyBytes(bytes: Uint8Array): void {
   makeRoom(bytes.length)
   buffer.set(bytes, written)
   written += bytes.length

@@ -73,6 +73,7 @@ const start = (change: Partial<AccountantOptions> = {}) =>
     collectEveryMs: 3_600_000,
     collectFrom: 1n,
     openCost: 0n,
+    partyBytesPerSecond: 1 << 20,
     trustProxy: false,
     log: () => {},
     ...change,
@@ -296,7 +297,13 @@ test('at depth 12, money that comes counts when it is deep, money that leaves co
 test('the stream carries the same exchange as single requests, and all of it is counted', async () => {
   const signed = signContent(crypto, domain(), batchContent, batchOf([promiseOf(step)]), bobKey)
   const single = await post(signed)
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/exchange`)
+  const opening = { method: 'GET', path: '/v1/exchange', body: new Uint8Array() }
+  const authorization = signRequest(crypto, domain(), opening, {
+    identity: crypto.addressOf(bobKey),
+    privateKey: bobKey,
+    nowMs: Date.now(),
+  })
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/exchange`, { headers: { authorization } })
   socket.binaryType = 'arraybuffer'
   await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }))
   const answered = new Promise<MessageEvent>((resolve) => socket.addEventListener('message', resolve, { once: true }))

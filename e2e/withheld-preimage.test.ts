@@ -60,6 +60,7 @@ test('who withholds the preimage and exits gains nothing', async () => {
       collectEveryMs: 300,
       collectFrom: 1n,
       openCost: 0n,
+      partyBytesPerSecond: 1 << 20,
       trustProxy: false,
       log: () => {},
     })

@@ -33,6 +33,7 @@ import {
   preimageSecret,
   type SignedPromise,
   signContent,
+  signRequest,
   streamReplySchema,
   streamRequestSchema,
   toHex,
@@ -209,9 +210,13 @@ function signBatch(items: number): Prepared {
   }
 }
 
+const opening = { method: 'GET', path: '/v1/exchange', body: new Uint8Array() }
+
 /** Sends all, `inFlight` at a time, each provider's next batch only after its last one. Ends early where the connection does. */
 async function exchange(batches: readonly Prepared[], inFlight: number, onReply: (sent: Prepared) => void) {
-  const socket = new WebSocket(where.url)
+  const [{ address: identity, key: privateKey }] = providers as [Provider]
+  const authorization = signRequest(crypto, domain(), opening, { identity, privateKey, nowMs: Date.now() })
+  const socket = new WebSocket(where.url, { headers: { authorization } })
   await once(socket, 'open')
   const waiting = new Map<number, Prepared>()
   let next = 0

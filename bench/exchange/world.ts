@@ -40,6 +40,7 @@ const feeRate = 500
 /** Where the test token keeps its balances. */
 const balancesSlot = 0n
 const requestsAtOnce = 1000
+const partyBytesPerSecond = 1 << 30
 
 /** @param host one of 127.0.0.0/8, of this benchmark's own. */
 export async function openWorld(crypto: Crypto, host: string, nodeArgs: readonly string[]): Promise<World> {
@@ -127,8 +128,17 @@ async function writeConfig(
   await writeKeyFile(keyFile, await encryptKey(crypto, richKeys.operator, 'bench'))
   const configFile = join(dir, 'accountant.json')
   const dataDir = join(dir, 'accountant')
-  // Nothing is collected meanwhile.
-  const config = { accountant, keyFile, passphraseFile, dataDir, host, port: 4060, collectEveryMs: 3_600_000 }
+  // Nothing is collected meanwhile, and each generator plays hundreds of providers.
+  const config = {
+    accountant,
+    keyFile,
+    passphraseFile,
+    dataDir,
+    host,
+    port: 4060,
+    collectEveryMs: 3_600_000,
+    partyBytesPerSecond,
+  }
   await writeFile(configFile, JSON.stringify({ ...config, profile: profileFile }))
   return configFile
 }

@@ -7,8 +7,19 @@
 import { connectChain, createSender, followEvents, openChain, reach } from '@myst/chain'
 import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { type Address, Fault, field, fromHex, message, myst, type NetworkProfile, uint } from '@myst/protocol'
+import {
+  type Address,
+  Fault,
+  field,
+  fromHex,
+  maxBatchBytes,
+  message,
+  myst,
+  type NetworkProfile,
+  uint,
+} from '@myst/protocol'
 import { openSqliteStore, table } from '@myst/store'
+import { createAdmission } from './admission.ts'
 import { createChannelView } from './channel-view.ts'
 import { createCollector } from './collector.ts'
 import { createExchangeService } from './exchange-service.ts'
@@ -34,6 +45,8 @@ export interface AccountantOptions {
   readonly collectFrom: bigint
   /** What opening a channel and collecting from it cost, in MYST. */
   readonly openCost: bigint
+  /** Of batches of one identity; of one address twice as many. */
+  readonly partyBytesPerSecond: number
   /** A reverse proxy stands before it, and nobody else reaches the port. */
   readonly trustProxy: boolean
   readonly log: (line: string) => void
@@ -56,6 +69,8 @@ export const defaultOptions = {
   collectEveryMs: 60_000,
   collectFrom: myst,
   openCost: myst / 20n,
+  /** Some two thousand promises a second. */
+  partyBytesPerSecond: 512 << 10,
   trustProxy: false,
 } as const
 
@@ -110,7 +125,11 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
     promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
   })
-  const service = { ...calls, exchange: metrics.observe(calls.exchange) }
+  const admitted = createAdmission(
+    { exchange: calls.exchange, now },
+    { bytesPerSecond: options.partyBytesPerSecond, maxBytes: maxBatchBytes },
+  )
+  const service = { ...calls, exchange: metrics.observe(admitted) }
   const onFault = (fault: Fault) => log(fault.message)
   const collector = createCollector(
     { sender: createSender(client, operatorKey), crypto, ledger, channels, now, onFault },
@@ -209,7 +228,14 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     isRunning: () => ledger.running,
     log,
   })
-  const streams = serveStream(server.server, { exchange: service.exchange, log })
+  const streams = serveStream(server.server, {
+    exchange: service.exchange,
+    crypto,
+    domain,
+    now,
+    trustProxy: options.trustProxy,
+    log,
+  })
   const url = await server.listen({ host: options.host, port: options.port })
   log(`accountant ${accountant} at ${url}, fee ${Number(terms.feeRate) / 100} %`)
   return {

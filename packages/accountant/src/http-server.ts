@@ -22,6 +22,7 @@ import {
   signedContent,
 } from '@myst/protocol'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { ExchangeFrom } from './admission.ts'
 import type { ExchangeService } from './exchange-service.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -39,7 +40,7 @@ export interface AccountantStatus {
 
 export interface HttpDeps {
   readonly crypto: Crypto
-  readonly service: ExchangeService
+  readonly service: Omit<ExchangeService, 'exchange'> & { readonly exchange: ExchangeFrom }
   readonly metrics: Metrics
   readonly domain: Domain
   readonly now: () => number
@@ -91,7 +92,10 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   server.post('/v1/exchange', async (request, reply) => {
     const signed = decodeMessage(batchSchema, bodyOf(request), maxBodyBytes)
     if (!signed.ok) return reply.code(400).send(malformed)
-    return send(reply, encodeMessage(exchangeReplySchema, await service.exchange(signed.value)))
+    return send(
+      reply,
+      encodeMessage(exchangeReplySchema, await service.exchange(signed.value, { address: addressBlock(request.ip) })),
+    )
   })
 
   server.post('/v1/reveal', async (request, reply) => {

@@ -1,6 +1,7 @@
 /**
  * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, ledger?, host, port,
- * collectEveryMs?, collectFrom?, openCost?, trustProxy?}`.
+ * collectEveryMs?, collectFrom?, openCost?, partyBytesPerSecond?,
+ * trustProxy?}`.
  *
  * @module
  */
@@ -29,6 +30,7 @@ await runProgram(async (config, log) => {
     collectEveryMs: config.optionalNumber('collectEveryMs') ?? defaultOptions.collectEveryMs,
     collectFrom:
       config.optionalText('collectFrom') === undefined ? defaultOptions.collectFrom : config.amount('collectFrom'),
+    partyBytesPerSecond: config.optionalNumber('partyBytesPerSecond') ?? defaultOptions.partyBytesPerSecond,
     trustProxy: config.value('trustProxy') === true,
     log,
     // Whoever may not sign any more ends at once, as if killed, and stands in line again when it is started anew.

@@ -10,6 +10,7 @@ const observed = {
   credited: () => 1_500_000_000_000_000_000n,
   promises: () => 7,
 }
+const from = { address: '192.0.2.1' }
 const signed = { content: new Uint8Array(), signature: new Uint8Array() }
 
 test('tells what there is now, in the unit of its name', async () => {
@@ -36,9 +37,9 @@ test('counts answers by what became of them, times them, and passes them on', as
     { kind: 'refused', code: 'batch-wrong-preimage' },
   ]
   const exchange = observe(async () => replies.shift() as ExchangeReply)
-  expect((await exchange(signed)).kind).toBe('answered')
-  await exchange(signed)
-  await exchange(signed)
+  expect((await exchange(signed, from)).kind).toBe('answered')
+  await exchange(signed, from)
+  await exchange(signed, from)
   const told = await text()
   expect(told).toContain('accountant_answers_total{answer="answered"} 1')
   expect(told).toContain('accountant_answers_total{answer="batch-wrong-preimage"} 2')

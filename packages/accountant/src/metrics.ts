@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ExchangeReply, SignedContent } from '@myst/protocol'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ExchangeFrom } from './admission.ts'
 
 /** What is asked for at each scrape; none of it looks at the chain. */
 export interface Observed {
@@ -23,9 +23,7 @@ export interface Metrics {
   text(): Promise<string>
   readonly contentType: string
   /** Around the exchange: counts and times what passes through. */
-  observe(
-    exchange: (signed: SignedContent) => Promise<ExchangeReply>,
-  ): (signed: SignedContent) => Promise<ExchangeReply>
+  observe(exchange: ExchangeFrom): ExchangeFrom
 }
 
 /** Answers take a few milliseconds; a second is a disk or a chain that hangs. */
@@ -70,9 +68,9 @@ export function createMetrics(observed: Observed): Metrics {
   return {
     text: () => registry.metrics(),
     contentType: registry.contentType,
-    observe: (exchange) => async (signed) => {
+    observe: (exchange) => async (signed, from) => {
       const end = seconds.startTimer()
-      const reply = await exchange(signed)
+      const reply = await exchange(signed, from)
       end()
       answers.inc({ answer: reply.kind === 'refused' ? reply.code : reply.kind })
       return reply

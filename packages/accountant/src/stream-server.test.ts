@@ -6,16 +6,20 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
+  type Domain,
   decodeMessage,
   type ExchangeReply,
   encodeMessage,
   maxStreamBytes,
   maxStreamReplyBytes,
+  referenceCrypto,
   type SignedContent,
   type StreamReply,
+  signRequest,
   streamReplySchema,
   streamRequestSchema,
 } from '@myst/protocol'
+import { bob, carol } from '@myst/testkit'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type StreamServer, serveStream } from './stream-server.ts'
@@ -36,6 +40,10 @@ beforeEach(async () => {
       if (content.length === 0) return Promise.reject(new Error('a bug'))
       return new Promise((resolve) => waiting.set((content[0] as number) + 256 * (content[1] ?? 0), resolve))
     },
+    crypto: referenceCrypto,
+    domain,
+    now: Date.now,
+    trustProxy: false,
     log: (line) => logged.push(line),
   })
   server.listen(0, '127.0.0.1')
@@ -50,8 +58,14 @@ afterEach(async () => {
   await once(server, 'close')
 })
 
-async function connect(): Promise<WebSocket> {
-  const socket = new WebSocket(url)
+const domain = { chainId: 1n, verifyingContract: carol.identity }
+const opening = { method: 'GET', path: '/v1/exchange', body: new Uint8Array() }
+const authorized = (nowMs = Date.now(), of: Domain = domain) => ({
+  headers: { authorization: signRequest(referenceCrypto, of, opening, { ...bob, nowMs }) },
+})
+
+async function connect(options = authorized()): Promise<WebSocket> {
+  const socket = new WebSocket(url, options)
   await once(socket, 'open')
   return socket
 }
@@ -117,7 +131,7 @@ test('of one connection 256 batches wait at most; more are refused and may come 
 })
 
 test('one address has 32 connections at most, and a place again when one is closed', async () => {
-  const all = await Promise.all(Array.from({ length: 32 }, connect))
+  const all = await Promise.all(Array.from({ length: 32 }, () => connect()))
   await expect(connect()).rejects.toThrow('503')
   all[0]?.close()
   await expect.poll(() => streams.connections).toBe(31)
@@ -131,8 +145,19 @@ test('one address has 32 connections at most, and a place again when one is clos
     .toBe('open')
 })
 
+test.each([
+  { what: 'unsigned', options: {} },
+  {
+    what: 'signed for another accountant',
+    options: authorized(Date.now(), { ...domain, verifyingContract: bob.identity }),
+  },
+  { what: 'signed two minutes ago', options: authorized(Date.now() - 120_000) },
+])('a connection that is $what is not opened', async ({ options }) => {
+  await expect(once(new WebSocket(url, options), 'open')).rejects.toThrow('401')
+})
+
 test('other paths are not upgraded', async () => {
-  const socket = new WebSocket(url.replace('exchange', 'else'))
+  const socket = new WebSocket(url.replace('exchange', 'else'), authorized())
   await expect(once(socket, 'open')).rejects.toThrow('404')
 })
 

@@ -1,21 +1,26 @@
 /**
  * Exchange as a stream, beside the HTTP calls on the same port: for providers, or whoever serves many of them, with volume.
+ * Whoever opens one signs the request as every other private one is signed; what it may send is counted against that name.
  *
  * @module
  */
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { addressBlock } from '@myst/program'
 import {
+  type Crypto,
+  type Domain,
   decodeMessage,
   type ExchangeReply,
   encodeMessage,
   maxStreamBytes,
-  type SignedContent,
+  openRequest,
   streamReplySchema,
   streamRequestSchema,
 } from '@myst/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { ExchangeFrom, Party } from './admission.ts'
 
 export interface StreamServer {
   readonly connections: number
@@ -23,11 +28,17 @@ export interface StreamServer {
 }
 
 export interface StreamDeps {
-  exchange(signed: SignedContent): Promise<ExchangeReply>
+  readonly exchange: ExchangeFrom
+  readonly crypto: Crypto
+  readonly domain: Domain
+  readonly now: () => number
+  /** Whether the address that a proxy names is who asks; only where nobody else can reach the port. */
+  readonly trustProxy: boolean
   readonly log: (line: string) => void
 }
 
 const path = '/v1/exchange'
+const opening = { method: 'GET', path, body: new Uint8Array() }
 /** Of everybody, and of one address: a file descriptor and some buffers each. */
 const maxConnections = 1024
 const maxPerAddress = 32
@@ -44,14 +55,28 @@ const busy: ExchangeReply = { kind: 'refused', code: 'accountant-unavailable', w
 const [goingAway, cannotAccept] = [1001, 1003]
 
 export function serveStream(server: Server, deps: StreamDeps): StreamServer {
+  const { crypto, domain } = deps
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxStreamBytes, perMessageDeflate: false })
   const perAddress = new Map<string, number>()
   const silent = new WeakSet<WebSocket>()
 
+  /** The last one a proxy added: what stands before it was said by the client. */
+  function addressOf({ headers, socket }: IncomingMessage): string {
+    const forwarded = deps.trustProxy
+      ? String(headers['x-forwarded-for'] ?? '')
+          .split(',')
+          .at(-1)
+          ?.trim()
+      : ''
+    return addressBlock(forwarded || (socket.remoteAddress ?? ''))
+  }
+
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const address = request.socket.remoteAddress ?? ''
-    const own = perAddress.get(address) ?? 0
     if (request.url !== path) return refuse(socket, '404 Not Found')
+    const opened = openRequest(crypto, domain, request.headers.authorization, opening, deps.now())
+    if (!opened.ok) return refuse(socket, '401 Unauthorized')
+    const address = addressOf(request)
+    const own = perAddress.get(address) ?? 0
     if (sockets.clients.size >= maxConnections || own >= maxPerAddress) return refuse(socket, '503 Service Unavailable')
     perAddress.set(address, own + 1)
     socket.once('close', () => {
@@ -59,10 +84,10 @@ export function serveStream(server: Server, deps: StreamDeps): StreamServer {
       if (left === 0) perAddress.delete(address)
       else perAddress.set(address, left)
     })
-    sockets.handleUpgrade(request, socket, head, serve)
+    sockets.handleUpgrade(request, socket, head, (stream) => serve(stream, { identity: opened.value, address }))
   }
 
-  function serve(socket: WebSocket): void {
+  function serve(socket: WebSocket, from: Party): void {
     let unanswered = 0
 
     function send(id: bigint, reply: ExchangeReply): void {
@@ -79,7 +104,7 @@ export function serveStream(server: Server, deps: StreamDeps): StreamServer {
       if (unanswered >= maxUnanswered) return send(id, busy)
       unanswered += 1
       try {
-        send(id, await deps.exchange(batch))
+        send(id, await deps.exchange(batch, from))
       } finally {
         unanswered -= 1
       }

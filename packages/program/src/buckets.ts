@@ -10,8 +10,8 @@ export interface BucketOptions {
 }
 
 export interface Buckets {
-  /** Takes one, or says that there is none left. */
-  take(key: string, nowMs: number): boolean
+  /** Takes so many, one by default, or says that there are not enough left. */
+  take(key: string, nowMs: number, amount?: number): boolean
   size(): number
 }
 
@@ -29,11 +29,11 @@ export function createBuckets({ burst, perHour }: BucketOptions): Buckets {
     return Math.min(burst, known.level + (Math.max(0, nowMs - known.atMs) * perHour) / hourMs)
   }
   return {
-    take(key, nowMs) {
+    take(key, nowMs, amount = 1) {
       const level = levelOf(key, nowMs)
-      const has = level >= 1
+      const has = level >= amount
       levels.delete(key)
-      levels.set(key, { level: has ? level - 1 : level, atMs: nowMs })
+      levels.set(key, { level: has ? level - amount : level, atMs: nowMs })
       for (const oldest of levels.keys()) {
         if (levels.size <= maxKeys && levelOf(oldest, nowMs) < burst) break
         levels.delete(oldest)

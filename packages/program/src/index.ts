@@ -13,5 +13,6 @@
 import './node-version.ts'
 
 export * from './buckets.ts'
+export * from './fair-queue.ts'
 export * from './files.ts'
 export * from './run-program.ts'

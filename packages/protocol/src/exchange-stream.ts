@@ -1,6 +1,7 @@
 /**
  * Exchange as a stream: one WebSocket at `/v1/exchange`, many batches at once, answered in any order. Each binary message is
- * one of these; a batch carries its provider's signature, so the connection needs none.
+ * one of these, and carries its provider's signature. The request that opens the connection is signed as any other private
+ * one (`signRequest`, GET): whoever serves many providers has one name and one share of the accountant's time.
  *
  * @module
  */

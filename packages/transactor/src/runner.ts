@@ -8,10 +8,10 @@
  */
 
 import { type Call, type ChainClient, estimateCall, type Outbox, type OutboxDeps, type Outcome } from '@myst/chain'
+import { createFairQueue } from '@myst/program'
 import { type Bytes32, Fault } from '@myst/protocol'
 import type { RecordStore, RecordWrite } from '@myst/store'
 import type { DayBook } from './day-book.ts'
-import { createFairQueue } from './fair-queue.ts'
 import { loadSendings, putSending, removeSending } from './sending-table.ts'
 
 export type JobEnd =

@@ -45,8 +45,8 @@ export function startGenerator(): Generator {
 export interface AccountantProcess {
   /** Resident memory, MiB, where the system tells. */
   residentMib(): Promise<number>
-  /** Processor time so far, of all its threads. */
-  cpuSeconds(): Promise<number>
+  /** Processor time so far, of all its threads, and of the ledger's alone. */
+  cpuSeconds(): Promise<{ readonly all: number; readonly ledger: number }>
   /** kill -9. */
   kill(): Promise<void>
   close(): Promise<void>
@@ -70,14 +70,8 @@ export async function startAccountant(configFile: string, nodeArgs: readonly str
       return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024)
     },
     async cpuSeconds() {
-      const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => '')
-      // After the name, which may hold anything: fields 14 and 15, in ticks of 10 ms.
-      const [user = 0, system = 0] = stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .slice(11, 13)
-        .map(Number)
-      return (user + system) / 100
+      const [all, ledger] = await Promise.all([`${child.pid}`, `${child.pid}/task/${child.pid}`].map(secondsOf))
+      return { all: all ?? 0, ledger: ledger ?? 0 }
     },
     async kill() {
       const exited = once(child, 'exit')
@@ -86,4 +80,16 @@ export async function startAccountant(configFile: string, nodeArgs: readonly str
     },
     close: () => endProcess(child),
   }
+}
+
+/** Of a process or thread, where the system tells. */
+async function secondsOf(task: string): Promise<number> {
+  const stat = await readFile(`/proc/${task}/stat`, 'utf8').catch(() => '')
+  // After the name, which may hold anything: fields 14 and 15, in ticks of 10 ms.
+  const [user = 0, system = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number)
+  return (user + system) / 100
 }

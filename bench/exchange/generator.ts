@@ -66,6 +66,8 @@ export type Task =
   | { readonly kind: 'send'; readonly inFlight: number }
   /** Asks once more for the answer of each provider's newest batch, byte for byte. */
   | { readonly kind: 'ask-again' }
+  /** Sends what was answered before, again and again, as fast as it is taken, for so long. */
+  | { readonly kind: 'flood'; readonly forMs: number }
   | { readonly kind: 'close' }
 
 export interface Sent {
@@ -85,6 +87,7 @@ export type Done =
   | { readonly signed: number }
   | { readonly sent: Sent }
   | { readonly asked: number; readonly lost: number; readonly firstLost?: string }
+  | { readonly flooded: number }
   | { readonly closed: true }
 
 /** One in so many promises was changed after it was signed: to refuse it, its signature must have been looked at. */
@@ -212,12 +215,17 @@ function signBatch(items: number): Prepared {
 
 const opening = { method: 'GET', path: '/v1/exchange', body: new Uint8Array() }
 
-/** Sends all, `inFlight` at a time, each provider's next batch only after its last one. Ends early where the connection does. */
-async function exchange(batches: readonly Prepared[], inFlight: number, onReply: (sent: Prepared) => void) {
+async function connect(): Promise<WebSocket> {
   const [{ address: identity, key: privateKey }] = providers as [Provider]
   const authorization = signRequest(crypto, domain(), opening, { identity, privateKey, nowMs: Date.now() })
   const socket = new WebSocket(where.url, { headers: { authorization } })
   await once(socket, 'open')
+  return socket
+}
+
+/** Sends all, `inFlight` at a time, each provider's next batch only after its last one. Ends early where the connection does. */
+async function exchange(batches: readonly Prepared[], inFlight: number, onReply: (sent: Prepared) => void) {
+  const socket = await connect()
   const waiting = new Map<number, Prepared>()
   let next = 0
   await new Promise<void>((resolve) => {
@@ -331,6 +339,26 @@ async function askAgain(): Promise<Done> {
   return { asked: again.length, lost: lost.length, ...(firstLost === undefined ? {} : { firstLost }) }
 }
 
+/** Each costs the other side a look at its signature; nothing is credited for it. */
+async function flood(forMs: number): Promise<Done> {
+  const frames = providers.flatMap(({ answered }) => answered?.frame ?? [])
+  const socket = await connect()
+  let [sent, replies] = [0, 0]
+  const sendMore = () => {
+    while (sent - replies < floodInFlight) socket.send(frames[sent++ % frames.length] as Uint8Array)
+  }
+  socket.on('message', () => {
+    replies += 1
+    setImmediate(sendMore)
+  })
+  sendMore()
+  await new Promise((resolve) => setTimeout(resolve, forMs))
+  socket.terminate()
+  return { flooded: replies }
+}
+/** All that one connection may leave unanswered. */
+const floodInFlight = 256
+
 async function run(task: Task): Promise<Done> {
   switch (task.kind) {
     case 'open':
@@ -343,6 +371,8 @@ async function run(task: Task): Promise<Done> {
       return { sent: await send(task.inFlight) }
     case 'ask-again':
       return askAgain()
+    case 'flood':
+      return flood(task.forMs)
     case 'close':
       setImmediate(() => process.disconnect())
       return { closed: true }

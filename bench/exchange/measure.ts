@@ -56,8 +56,29 @@ export interface ExchangeFigures {
   /** While the clock ran, all threads. */
   readonly accountantCpuSeconds: number
   readonly accountantMib: number
+  /** Processor time for one promise: of all threads, and of the one that decides. */
+  readonly perPromiseUs: { readonly all: number; readonly ledger: number }
+  /** Not measured: what follows from those where there are more cores. */
+  readonly extrapolated: Extrapolated
   readonly peers: readonly Peer[]
   readonly curve: readonly CurvePoint[]
+  readonly fairness: Fairness
+}
+
+/** What one identity's answers take, by itself, and while another one sends all that it can. Three rounds, alternating. */
+export interface Fairness {
+  readonly aloneP99Ms: number
+  readonly besideFloodP99Ms: number
+  readonly floodedPerSecond: number
+}
+
+export interface Extrapolated {
+  /** One ledger is decided by one thread. */
+  readonly perLedgerPerSecond: number
+  readonly coresForOneLedger: number
+  /** Accountants, each with its own contract and its own providers. */
+  readonly ledgersFor100k: number
+  readonly coresFor100k: number
 }
 
 interface Stretch {
@@ -106,14 +127,16 @@ export async function measureExchange(
   const stretches: Stretch[] = []
   const pure: Pure[] = []
   const peers: (readonly Peer[])[] = []
-  let accountantCpuSeconds = 0
+  let [accountantCpuSeconds, ledgerCpuSeconds] = [0, 0]
   for (let round = 0; round < size.stretches; round++) {
     await sign(size.promises / size.items, size.items)
     pure.push(measurePure(crypto))
     if (measurePeers !== undefined) peers.push(await measurePeers())
     const before = await accountant.cpuSeconds()
     stretches.push(await stretch(generators, inFlightOf(size.items)))
-    accountantCpuSeconds += (await accountant.cpuSeconds()) - before
+    const after = await accountant.cpuSeconds()
+    accountantCpuSeconds += after.all - before.all
+    ledgerCpuSeconds += after.ledger - before.ledger
     say(`${rate(stretches.at(-1) as Stretch).toFixed(0)} promises a second`)
   }
   const accountantMib = await accountant.residentMib()
@@ -130,6 +153,13 @@ export async function measureExchange(
     })
     say(`${items} promises a batch: ${curve.at(-1)?.promisesPerSecond} a second`)
   }
+
+  say('one provider beside a flood of another identity …')
+  await accountant.close()
+  accountant = await world.startAccountant('usual limits')
+  const fairness = await measureFairness(generators[0] as Generator, generators[1] as Generator)
+  await accountant.close()
+  accountant = await world.startAccountant()
 
   say('kill -9 under load, and every answered batch asked for again …')
   await sign(size.providers, size.items)
@@ -156,9 +186,10 @@ export async function measureExchange(
     1 / recoverPerSecondPerCore + (1 / recoverPerSecondPerCore + 2 / signPerSecondPerCore) / size.items
   const limitPerSecond = (cores * wallSeconds - generatorCpuSeconds) / wallSeconds / promiseSeconds
   const promisesPerSecond = median(stretches.map(rate))
+  const recovered = sum(stretches.map(({ answered }) => answered * size.items))
   return {
     promises: sum(stretches.map(({ credited }) => credited)),
-    recovered: sum(stretches.map(({ answered }) => answered * size.items)),
+    recovered,
     promisesPerSecond: rounded(promisesPerSecond),
     batchesPerSecond: rounded(median(stretches.map((one) => one.answered / one.wallSeconds))),
     ...percentiles(stretches.flatMap(({ latenciesMs }) => latenciesMs)),
@@ -172,8 +203,24 @@ export async function measureExchange(
     generatorCpuSeconds: Math.round(100 * generatorCpuSeconds) / 100,
     accountantCpuSeconds: Math.round(100 * accountantCpuSeconds) / 100,
     accountantMib,
+    perPromiseUs: {
+      all: rounded((1e6 * accountantCpuSeconds) / recovered),
+      ledger: rounded((1e6 * ledgerCpuSeconds) / recovered),
+    },
+    extrapolated: extrapolate(accountantCpuSeconds / recovered, ledgerCpuSeconds / recovered),
     peers: mediansOf(peers),
     curve,
+    fairness,
+  }
+}
+
+function extrapolate(seconds: number, ledgerSeconds: number): Extrapolated {
+  const perLedgerPerSecond = 1 / ledgerSeconds
+  return {
+    perLedgerPerSecond: rounded(perLedgerPerSecond),
+    coresForOneLedger: Math.ceil(perLedgerPerSecond * seconds),
+    ledgersFor100k: Math.ceil(100_000 / perLedgerPerSecond),
+    coresFor100k: Math.ceil(100_000 * seconds),
   }
 }
 
@@ -199,6 +246,30 @@ async function stretch(generators: readonly Generator[], inFlight: number): Prom
 }
 
 const rate = ({ credited, wallSeconds }: Stretch): number => credited / wallSeconds
+
+async function measureFairness(modest: Generator, flooder: Generator): Promise<Fairness> {
+  const alone: number[] = []
+  const beside: number[] = []
+  let [flooded, floodMs] = [0, 0]
+  const modestStretch = async () => {
+    await modest.ask({ kind: 'sign', batches: 150, items: 8 })
+    return (await stretch([modest], 2)).latenciesMs
+  }
+  await modestStretch()
+  for (let round = 0; round < 3; round++) {
+    alone.push(...(await modestStretch()))
+    const forMs = 3000
+    const flooding = flooder.ask<{ flooded: number }>({ kind: 'flood', forMs })
+    beside.push(...(await modestStretch()))
+    flooded += (await flooding).flooded
+    floodMs += forMs
+  }
+  return {
+    aloneP99Ms: percentiles(alone).p99Ms,
+    besideFloodP99Ms: percentiles(beside).p99Ms,
+    floodedPerSecond: rounded((1000 * flooded) / floodMs),
+  }
+}
 
 interface Pure {
   readonly recover: number

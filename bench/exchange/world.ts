@@ -31,7 +31,7 @@ export interface World {
   /** Gives each of them far more than it will promise. The channels are not deployed; an accountant takes them all the same. */
   fund(channels: readonly Address[]): Promise<void>
   /** The same data each time. */
-  startAccountant(): Promise<AccountantProcess>
+  startAccountant(limits?: 'usual limits'): Promise<AccountantProcess>
   close(): Promise<void>
 }
 
@@ -40,7 +40,6 @@ const feeRate = 500
 /** Where the test token keeps its balances. */
 const balancesSlot = 0n
 const requestsAtOnce = 1000
-const partyBytesPerSecond = 1 << 30
 
 /** @param host one of 127.0.0.0/8, of this benchmark's own. */
 export async function openWorld(crypto: Crypto, host: string, nodeArgs: readonly string[]): Promise<World> {
@@ -70,7 +69,10 @@ export async function openWorld(crypto: Crypto, host: string, nodeArgs: readonly
       exit: { publicRanges: [], publicEndpoints: [] },
       priceScale: 1n,
     }
-    const configFile = await writeConfig(crypto, dir, { profile, accountant, host })
+    await writeKey(crypto, dir)
+    const place = { profile, accountant, host }
+    const unlimited = await writeConfig(dir, 'unlimited.json', { ...place, partyBytesPerSecond: 1 << 30 })
+    const usual = await writeConfig(dir, 'usual.json', place)
 
     const fund = async (channels: readonly Address[]) => {
       for (let at = 0; at < channels.length; at += requestsAtOnce) {
@@ -106,7 +108,7 @@ export async function openWorld(crypto: Crypto, host: string, nodeArgs: readonly
         feeRate,
       },
       fund,
-      startAccountant: () => startAccountant(configFile, nodeArgs),
+      startAccountant: (limits) => startAccountant(limits === undefined ? unlimited : usual, nodeArgs),
       close,
     }
   } catch (cause) {
@@ -115,31 +117,24 @@ export async function openWorld(crypto: Crypto, host: string, nodeArgs: readonly
   }
 }
 
+async function writeKey(crypto: Crypto, dir: string): Promise<void> {
+  await writeKeyFile(join(dir, 'passphrase'), 'bench')
+  await writeKeyFile(join(dir, 'key.json'), await encryptKey(crypto, richKeys.operator, 'bench'))
+}
+
+/** @returns where it is. */
 async function writeConfig(
-  crypto: Crypto,
   dir: string,
-  { profile, accountant, host }: { profile: NetworkProfile; accountant: Address; host: string },
+  name: string,
+  { profile, ...place }: { profile: NetworkProfile; accountant: Address; host: string; partyBytesPerSecond?: number },
 ): Promise<string> {
-  const [profileFile, keyFile, passphraseFile] = ['profile.json', 'key.json', 'passphrase'].map((name) =>
-    join(dir, name),
-  ) as [string, string, string]
+  const profileFile = join(dir, 'profile.json')
   await writeFile(profileFile, formatNetworkProfile(profile))
-  await writeKeyFile(passphraseFile, 'bench')
-  await writeKeyFile(keyFile, await encryptKey(crypto, richKeys.operator, 'bench'))
-  const configFile = join(dir, 'accountant.json')
-  const dataDir = join(dir, 'accountant')
-  // Nothing is collected meanwhile, and each generator plays hundreds of providers.
-  const config = {
-    accountant,
-    keyFile,
-    passphraseFile,
-    dataDir,
-    host,
-    port: 4060,
-    collectEveryMs: 3_600_000,
-    partyBytesPerSecond,
-  }
-  await writeFile(configFile, JSON.stringify({ ...config, profile: profileFile }))
+  const configFile = join(dir, name)
+  const files = { keyFile: join(dir, 'key.json'), passphraseFile: join(dir, 'passphrase'), profile: profileFile }
+  // Nothing is collected meanwhile.
+  const config = { ...place, ...files, dataDir: join(dir, 'accountant'), port: 4060, collectEveryMs: 3_600_000 }
+  await writeFile(configFile, JSON.stringify(config))
   return configFile
 }
 

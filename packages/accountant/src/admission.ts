@@ -87,7 +87,7 @@ export function createAdmission(
   return (signed, from) => {
     const owner = from.identity ?? from.address
     const bytes = Math.max(minBytes, signed.content.length)
-    if (!mayHave(from, bytes)) return Promise.resolve(refused('party-too-fast'))
+    if (!mayHave(from, bytes)) return Promise.resolve(tooFast)
     return new Promise((answer) => {
       if (queue.push(owner, { signed, bytes, answer }) === 'queued') startNext()
       else answer(refused('accountant-busy'))
@@ -95,4 +95,6 @@ export function createAdmission(
   }
 }
 
+/** Whoever gets it should not be read for a while. */
+export const tooFast: ExchangeReply = { kind: 'refused', code: 'accountant-unavailable', why: 'party-too-fast' }
 const refused = (why: string): ExchangeReply => ({ kind: 'refused', code: 'accountant-unavailable', why })

@@ -22,6 +22,7 @@ import {
 import { bob, carol } from '@myst/testkit'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { tooFast } from './admission.ts'
 import { type StreamServer, serveStream } from './stream-server.ts'
 
 let server: Server
@@ -128,6 +129,21 @@ test('of one connection 256 batches wait at most; more are refused and may come 
   await expect.poll(() => replies.length).toBe(45)
   send(socket, 256n, Uint8Array.of(0, 1))
   await expect.poll(() => waiting.has(256)).toBe(true)
+})
+
+test('who is above its rate is told so, and not read for a while', async () => {
+  const socket = await connect()
+  const replies: string[] = []
+  socket.on('message', () => replies.push('reply'))
+  for (let index = 1; index <= 3; index++) send(socket, BigInt(index), Uint8Array.of(index))
+  await expect.poll(() => waiting.size).toBe(3)
+  for (const answer of waiting.values()) answer(tooFast)
+  await expect.poll(() => replies.length).toBe(3)
+  waiting.clear()
+  send(socket, 9n, Uint8Array.of(9))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(waiting.size).toBe(0)
+  await expect.poll(() => waiting.has(9), { timeout: 5000 }).toBe(true)
 })
 
 test('one address has 32 connections at most, and a place again when one is closed', async () => {

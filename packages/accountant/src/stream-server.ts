@@ -20,7 +20,7 @@ import {
   streamRequestSchema,
 } from '@myst/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { ExchangeFrom, Party } from './admission.ts'
+import { type ExchangeFrom, type Party, tooFast } from './admission.ts'
 
 export interface StreamServer {
   readonly connections: number
@@ -46,6 +46,8 @@ const maxPerAddress = 32
 const maxUnanswered = 256
 /** Answers that the other side does not take; then it is not read until it has. */
 const maxUnsentBytes = 4 << 20
+/** Who is above its rate is not read for so long. */
+const restMs = 500
 /** Who does not answer a ping within the next one is gone. */
 const pingEveryMs = 30_000
 
@@ -89,12 +91,22 @@ export function serveStream(server: Server, deps: StreamDeps): StreamServer {
 
   function serve(socket: WebSocket, from: Party): void {
     let unanswered = 0
+    let resting: NodeJS.Timeout | undefined
 
     function send(id: bigint, reply: ExchangeReply): void {
       socket.send(encodeMessage(streamReplySchema, { id, reply }), () => {
-        if (socket.isPaused && socket.bufferedAmount < maxUnsentBytes) socket.resume()
+        if (socket.isPaused && !resting && socket.bufferedAmount < maxUnsentBytes) socket.resume()
       })
       if (socket.bufferedAmount >= maxUnsentBytes) socket.pause()
+    }
+
+    /** A flood costs what is read of it, even where all of it is refused. */
+    function rest(): void {
+      socket.pause()
+      resting ??= setTimeout(() => {
+        resting = undefined
+        if (socket.bufferedAmount < maxUnsentBytes) socket.resume()
+      }, restMs)
     }
 
     async function answer(data: Uint8Array): Promise<void> {
@@ -104,7 +116,9 @@ export function serveStream(server: Server, deps: StreamDeps): StreamServer {
       if (unanswered >= maxUnanswered) return send(id, busy)
       unanswered += 1
       try {
-        send(id, await deps.exchange(batch, from))
+        const reply = await deps.exchange(batch, from)
+        send(id, reply)
+        if (reply === tooFast) rest()
       } finally {
         unanswered -= 1
       }
@@ -116,6 +130,7 @@ export function serveStream(server: Server, deps: StreamDeps): StreamServer {
         socket.terminate()
       })
     })
+    socket.once('close', () => clearTimeout(resting))
     socket.on('pong', () => silent.delete(socket))
     // Too large or misshapen: ws closes it with the right code.
     socket.on('error', () => {})

@@ -17,12 +17,42 @@ export interface FollowOptions<A extends Abi, N extends ContractEventName<A>> {
   readonly fromBlock: bigint
   readonly pollingMs: number
   /** Called with each range's events, also when there are none: `nextBlock` is where to resume. */
-  onEvents(events: readonly Log<bigint, number, false, undefined, true, A, N>[], nextBlock: bigint): Promise<void>
+  onEvents(events: readonly EventOf<A, N>[], nextBlock: bigint): Promise<void>
   onFault?(fault: Fault): void
 }
 
 /** More blocks at once than this, and public RPC endpoints refuse the query. */
 const maxRange = 2_000n
+
+type EventOf<A extends Abi, N extends ContractEventName<A>> = Log<bigint, number, false, undefined, true, A, N>
+
+/**
+ * Events of a range of blocks, in order, in as many parts as nodes ask for.
+ *
+ * @throws Fault `chain-unreachable`.
+ */
+export async function* readEvents<const A extends Abi, N extends ContractEventName<A>>(
+  { rpc, rpcUrl }: ChainClient,
+  options: Pick<FollowOptions<A, N>, 'address' | 'abi' | 'fromBlock'> & {
+    /** Absent: all that the ABI knows. */
+    readonly event?: N
+    readonly toBlock: bigint
+  },
+): AsyncGenerator<{ readonly events: readonly EventOf<A, N>[]; readonly nextBlock: bigint }> {
+  const { address, abi, event, toBlock: last } = options
+  for (let next = options.fromBlock; next <= last; ) {
+    const toBlock = next + maxRange - 1n < last ? next + maxRange - 1n : last
+    const range = { fromBlock: next, toBlock, strict: true }
+    const of = {
+      abi,
+      ...(address === undefined ? {} : { address }),
+      ...(event === undefined ? {} : { eventName: event }),
+    }
+    const events = await reach(rpcUrl, () => rpc.getContractEvents({ ...of, ...range } as never))
+    next = toBlock + 1n
+    yield { events: events as never, nextBlock: next }
+  }
+}
 
 /** Polls until closed; a chain that is away is waited for. */
 export function followEvents<const A extends Abi, N extends ContractEventName<A>>(
@@ -37,20 +67,10 @@ export function followEvents<const A extends Abi, N extends ContractEventName<A>
     const { rpc, rpcUrl } = client
     const head = await reach(rpcUrl, () => rpc.getBlockNumber())
     const last = head - BigInt(options.depth - 1)
-    while (!closing && next <= last) {
-      const toBlock = next + maxRange - 1n < last ? next + maxRange - 1n : last
-      const events = await reach(rpcUrl, () =>
-        rpc.getContractEvents({
-          ...(options.address === undefined ? {} : { address: options.address }),
-          abi: options.abi,
-          eventName: options.event,
-          fromBlock: next,
-          toBlock,
-          strict: true,
-        } as never),
-      )
-      await options.onEvents(events as never, toBlock + 1n)
-      next = toBlock + 1n
+    for await (const { events, nextBlock } of readEvents(client, { ...options, fromBlock: next, toBlock: last })) {
+      if (closing) return
+      await options.onEvents(events, nextBlock)
+      next = nextBlock
     }
   }
 

@@ -27,6 +27,11 @@ export interface Call<
   readonly args: ContractFunctionArgs<A, 'nonpayable' | 'payable', N>
 }
 
+/** A call that the compiler has checked against its ABI, for who only passes calls on. */
+export const typedCall = <const A extends Abi, N extends ContractFunctionName<A, 'nonpayable' | 'payable'>>(
+  call: Call<A, N>,
+): Call => call as unknown as Call
+
 /** A contract passes on the errors of those it calls. */
 const contractErrors = [registryAbi, accountantAbi, consumerChannelAbi, mystTokenAbi]
   .flat()

@@ -4,17 +4,11 @@
  * @module
  */
 
+import { openApiParts } from '@myst/program'
 import { transactorCalls } from '@myst/protocol'
 import { refusalWords } from './refusal-words.ts'
 
-const text = { type: 'string' }
-const amount = { type: 'string', pattern: '^\\d+$', description: 'Base units, decimal.' }
-const object = (properties: Record<string, object>, required = Object.keys(properties)) => ({
-  type: 'object',
-  required,
-  properties,
-})
-const json = (schema: object) => ({ 'application/json': { schema } })
+const { amount, json, object, refusal, text } = openApiParts
 const coded = (schema: object) => ({ 'application/cbor': {}, ...json(schema) })
 
 const state = object({ id: text, status: { enum: ['waiting', 'mined', 'refused'] }, hash: text, code: text }, [
@@ -23,7 +17,7 @@ const state = object({ id: text, status: { enum: ['waiting', 'mined', 'refused']
 ])
 const refused = {
   description: 'Refused; the code says why.',
-  content: json(object({ code: { enum: Object.keys(refusalWords) }, message: text, facts: { type: 'object' } })),
+  content: json(refusal(Object.keys(refusalWords))),
 }
 const answers = (description: string, content?: object) => ({
   200: { description, ...(content === undefined ? {} : { content }) },

@@ -4,55 +4,27 @@
  * @module
  */
 
-import { connectChain, createSender, followEvents, openChain, reach } from '@myst/chain'
-import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
+import { connectChain, openChain, reach } from '@myst/chain'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import {
-  type Address,
-  Fault,
-  field,
-  fromHex,
-  maxBatchBytes,
-  message,
-  myst,
-  type NetworkProfile,
-  uint,
-} from '@myst/protocol'
-import { openSqliteStore, table } from '@myst/store'
+import { Fault, maxBatchBytes } from '@myst/protocol'
+import { openSqliteStore } from '@myst/store'
 import { createAdmission } from './admission.ts'
+import { followChain } from './chain-events.ts'
 import { createChannelView } from './channel-view.ts'
-import { createCollector } from './collector.ts'
 import { createExchangeService } from './exchange-service.ts'
-import { type AccountantStatus, createHttpServer } from './http-server.ts'
-import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
+import { createHttpServer } from './http-server.ts'
+import { openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
+import { openMoney } from './money.ts'
 import { openLedgerStore } from './open-ledger-store.ts'
+import { type AccountantOptions, defaultOptions } from './options.ts'
+import { createPayoutDesk } from './payout-desk.ts'
+import { type AccountantStatus, readStatus } from './program-status.ts'
 import { createSignaturePool } from './signatures/pool.ts'
+import { solvencyOf } from './solvency-report.ts'
 import { serveStream } from './stream-server.ts'
-
-export interface AccountantOptions {
-  readonly profile: NetworkProfile
-  /** Which of the profile's accountants this is. */
-  readonly accountant: Address
-  /** Signs promises and pays gas. */
-  readonly operatorKey: Uint8Array
-  readonly dataDir: string
-  /** `postgres://…` where several processes share a ledger; absent: a file in `dataDir`. */
-  readonly ledger?: string | undefined
-  readonly host: string
-  readonly port: number
-  readonly collectEveryMs: number
-  readonly collectFrom: bigint
-  /** What opening a channel and collecting from it cost, in MYST. */
-  readonly openCost: bigint
-  /** Of batches of one identity; of one address twice as many. */
-  readonly partyBytesPerSecond: number
-  /** A reverse proxy stands before it, and nobody else reaches the port. */
-  readonly trustProxy: boolean
-  readonly log: (line: string) => void
-  /** The shared ledger has, or may have, another writer: this process must end. */
-  onLost?(fault: Fault): void
-}
+import { readTerms } from './terms.ts'
+import { treasuryGauges } from './treasury-metrics.ts'
 
 export interface Accountant {
   readonly url: string
@@ -62,29 +34,16 @@ export interface Accountant {
   close(): Promise<void>
 }
 
-export const defaultOptions = {
-  host: '127.0.0.1',
-  port: 4060,
-  /** Looks for what to collect and what to hold; a quarter of an exit's delay is a day. */
-  collectEveryMs: 60_000,
-  collectFrom: myst,
-  openCost: myst / 20n,
-  /** Some two thousand promises a second. */
-  partyBytesPerSecond: 512 << 10,
-  trustProxy: false,
-} as const
-
 /** A promise that adds less than a millionth of a MYST is not worth its check. */
 export const minDelta = 10n ** 12n
 
 /** Each look at a channel asks them all. */
 const maxRpcs = 3
 
-/** A quiet chain's blocks are looked at again after a restart, for this long at most. */
-const cursorEveryMs = 60_000
-const cursorTable = table('cursors', message({ nextBlock: field(0, uint(64)) }))
-
-export async function startAccountant(options: AccountantOptions): Promise<Accountant> {
+export async function startAccountant(
+  given: Omit<AccountantOptions, keyof typeof defaultOptions> & Partial<AccountantOptions>,
+): Promise<Accountant> {
+  const options: AccountantOptions = { ...defaultOptions, ...given }
   const { profile, accountant, operatorKey, log } = options
   const { chainId } = profile
   const crypto = await loadNativeCrypto()
@@ -92,135 +51,61 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   const client = await connectChain({ rpcUrl, chainId, pollingMs: 100 })
   // What they say is checked against the first one's, so they need not be there yet.
   const others = profile.rpcUrls.slice(1, maxRpcs).map((url) => openChain({ rpcUrl: url, chainId }))
-  const terms = await readTerms()
-  if (terms.operator.toLowerCase() !== crypto.addressOf(operatorKey)) {
-    throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
-  }
+  const terms = await readTerms(client, profile, accountant)
+  const operator = crypto.addressOf(operatorKey)
+  if (terms.operator !== operator) throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
+  // From here on this process is the only one that signs and sends.
   const ledgerStore = await openLedgerStore({ onLost: () => {}, ...options })
   const store = openSqliteStore(`${options.dataDir}/accountant.db`)
   const now = Date.now
+  const onFault = (fault: Fault) => log(fault.message)
   const domain = { chainId, verifyingContract: accountant }
   const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
   const ledger = await openLedger({ store: ledgerStore, crypto, sign: signatures.signDecisions })
-  const channels = createChannelView(
-    { clients: [client, ...others], crypto, now, onFault: (fault) => log(fault.message) },
-    profile,
-    {
-      accountant,
-      exitDelayS: terms.exitDelay,
-      openCost: options.openCost,
-      maxRegistrationFee: terms.maxRegistrationFee,
-      freshMs: 1000,
-    },
-  )
+  const channels = createChannelView({ clients: [client, ...others], crypto, now, onFault }, profile, {
+    accountant,
+    exitDelayS: terms.exitDelay,
+    openCost: options.openCost,
+    maxRegistrationFee: terms.maxRegistrationFee,
+    freshMs: 1000,
+  })
   const calls = createExchangeService(
     { crypto, ledger, channels, findSigners: signatures.findSigners, sign: signatures.sign, now },
     { chainId, accountant, feeRate: Number(terms.feeRate), minDelta },
   )
-  const metrics = createMetrics({
-    running: () => ledger.running,
-    signatureThreads: () => signatures.threads,
-    signatureJobs: () => signatures.waiting,
-    streamConnections: () => streams.connections,
-    credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
-    promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
-  })
+  const gasPrice = () => reach(rpcUrl, () => client.rpc.getGasPrice())
+  const money = openMoney({ client, store, crypto, ledger, channels, gasPrice, now, log }, options, terms)
+  const metrics = createMetrics(
+    {
+      running: () => ledger.running,
+      signatureThreads: () => signatures.threads,
+      signatureJobs: () => signatures.waiting,
+      streamConnections: () => streams.connections,
+      credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
+      promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
+    },
+    treasuryGauges({ ...money, now }),
+  )
   const admitted = createAdmission(
     { exchange: calls.exchange, now },
     { bytesPerSecond: options.partyBytesPerSecond, maxBytes: maxBatchBytes },
   )
   const service = { ...calls, exchange: metrics.observe(admitted) }
-  const onFault = (fault: Fault) => log(fault.message)
-  const collector = createCollector(
-    { sender: createSender(client, operatorKey), crypto, ledger, channels, now, onFault },
-    {
-      accountant,
-      registry: profile.contracts.registry,
-      minAmount: options.collectFrom,
-      everyMs: options.collectEveryMs,
-      sweepEveryMs: (Number(terms.exitDelay) * 1000) / 16,
-    },
+  const events = followChain(
+    { client, store, reveal: service.reveal, hold: money.holder.hold, now, onFault },
+    { accountant, deployedAtBlock: profile.deployedAtBlock },
   )
-  const cursors = cursorTable.load(store)
-  const savedMs = new Map<string, number>()
-  const following = { depth: 1, pollingMs: 500, onFault } as const
-  /** Where the last process stopped. */
-  const cursorOf = (name: string) => cursors.get(name)?.nextBlock ?? profile.deployedAtBlock
-  // A settlement on chain shows its preimage to everybody: it counts as revealed.
-  const settlements = followEvents(client, {
-    ...following,
-    address: accountant,
-    abi: accountantAbi,
-    event: 'ProviderSettled',
-    fromBlock: cursorOf('settlements'),
-    async onEvents(events, nextBlock) {
-      for (const { args } of events) {
-        await service.reveal(args.provider.toLowerCase() as Address, fromHex(args.preimage))
-      }
-      saveCursor('settlements', nextBlock, events.length > 0)
-    },
-  })
-
-  // An exit is held at once: consumer and provider together may keep a preimage back until it is over.
-  const exits = followEvents(client, {
-    ...following,
-    abi: consumerChannelAbi,
-    event: 'ExitRequested',
-    fromBlock: cursorOf('exits'),
-    async onEvents(events, nextBlock) {
-      for (const { address } of events) await collector.hold(address.toLowerCase() as Address)
-      saveCursor('exits', nextBlock, events.length > 0)
-    },
-  })
-
-  /** A quiet chain's blocks cost no write each. */
-  function saveCursor(name: string, nextBlock: bigint, isNews: boolean): void {
-    if (!isNews && now() - (savedMs.get(name) ?? 0) < cursorEveryMs) return
-    savedMs.set(name, now())
-    store.commit([cursorTable.put(name, { nextBlock })])
-  }
-
-  async function readTerms() {
-    const { rpc } = client
-    const read = (functionName: 'operator' | 'feeRate' | 'exitDelay') =>
-      rpc.readContract({ address: accountant, abi: accountantAbi, functionName })
-    return reach(rpcUrl, async () => {
-      const [operator, feeRate, exitDelay, maxRegistrationFee] = await Promise.all([
-        read('operator') as Promise<Address>,
-        read('feeRate') as Promise<bigint>,
-        read('exitDelay') as Promise<bigint>,
-        rpc.readContract({
-          address: profile.contracts.registry,
-          abi: registryAbi,
-          functionName: 'maxRegistrationFee',
-        }),
-      ])
-      return { operator, feeRate, exitDelay, maxRegistrationFee }
-    })
-  }
-
-  async function status(): Promise<AccountantStatus> {
-    const totals = ledger.get('totals', totalsKey) ?? noTotals
-    const freeFunds = await reach(rpcUrl, () =>
-      client.rpc.readContract({ address: accountant, abi: accountantAbi, functionName: 'freeFunds' }),
-    )
-    return {
-      accountant,
-      chainId: chainId.toString(),
-      feeRate: Number(terms.feeRate),
-      credited: totals.credited.toString(),
-      fees: totals.fees.toString(),
-      batches: totals.batches,
-      promises: totals.promises,
-      freeFunds: freeFunds.toString(),
-      running: ledger.running,
-    }
-  }
-
+  const status = () => readStatus({ client, ledger, ...money }, { accountant, feeRate: terms.feeRate })
+  const place = { accountant, operator, chainId, confirmationDepth: profile.confirmationDepth }
   const server = createHttpServer({
     trustProxy: options.trustProxy,
     crypto,
     service,
+    payouts: createPayoutDesk(
+      { crypto, ledger, chain: money.chain, now },
+      { domain, payoutLeast: options.payoutLeast },
+    ),
+    solvency: () => solvencyOf(money.treasurer, place),
     metrics,
     domain,
     now,
@@ -241,12 +126,11 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   return {
     url,
     status,
-    collect: () => collector.collect({ all: true }),
+    collect: () => money.collector.collect({ all: true }),
     async close() {
       streams.close()
       await server.close()
-      await Promise.all([settlements.close(), exits.close()])
-      await collector.close()
+      await Promise.all([events.close(), money.close()])
       await ledger.close()
       await signatures.close()
       store.close()

@@ -1,106 +1,167 @@
 /**
- * Collector: brings home what consumers promised, and holds what they could run away with.
+ * Collector: brings home what consumers promised: when it is much, when it is old, and when its channel is leaving.
  *
- * It settles revealed promises in batches, opens a channel that is not deployed yet, and lays the highest credited promise
- * of a channel under exit on chain as a hold, at once: consumer and provider together then gain nothing by keeping the
- * preimage back until the exit is over.
+ * It settles revealed promises in batches and opens a channel that is not deployed yet. It spends no more gas than it
+ * brings home, except where a channel is under exit.
  *
  * @module
  */
 
-import type { Sender } from '@myst/chain'
-import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
-import { type Address, type Crypto, Fault, hashAgreement, toHex } from '@myst/protocol'
+import { typedCall } from '@myst/chain'
+import { accountantAbi, registryAbi } from '@myst/contracts'
+import { type Address, type Crypto, type Fault, field, hashAgreement, message, toHex, uint } from '@myst/protocol'
+import { type RecordStore, type RecordWrite, table } from '@myst/store'
 import type { ChannelStanding, ChannelView } from './channel-view.ts'
-import { type ChannelAccount, highestAmount, type Ledger } from './ledger/index.ts'
+import type { ChannelAccount, Ledger } from './ledger/index.ts'
+import { createRounds, tell, unhurried } from './rounds.ts'
+import type { Transactions } from './transactions.ts'
+
+export interface CollectorDeps {
+  readonly transactions: Pick<Transactions, 'send'>
+  /** Remembers since when what is revealed waits. */
+  readonly store: RecordStore
+  readonly crypto: Crypto
+  readonly ledger: Pick<Ledger, 'entries' | 'get'>
+  readonly channels: ChannelView
+  /** What a channel has paid for good: where it is all, the channel costs no look. */
+  readonly settledOf: (channel: Address) => bigint
+  /** Channels under exit are collected whatever the amount, and whatever the gas costs. */
+  readonly exiting: ReadonlySet<Address>
+  /** Of the chain's coin, for one gas. */
+  readonly gasPrice: () => Promise<bigint>
+  readonly now: () => number
+  readonly onFault: (fault: Fault) => void
+}
 
 export interface CollectorOptions {
   readonly accountant: Address
   readonly registry: Address
-  /** Collected when at least this much has been revealed and not settled. */
+  /** Collected when at least this much has been revealed and not settled … */
   readonly minAmount: bigint
+  /** … or when it waits for so long. */
+  readonly withinMs: number
   readonly everyMs: number
-  /** All channels are looked at for exits in so long, whatever events said: a part of the exit's delay. */
-  readonly sweepEveryMs: number
+  /** MYST base units for one unit (10¹⁸) of the chain's coin. */
+  readonly mystPerNative: bigint
 }
 
 export interface Collector {
   /** One round; also on demand, then whatever the amount. @returns what the channels paid, base units. */
   collect(options?: { readonly all?: boolean }): Promise<bigint>
-  /** An exit of this channel was requested: what it promised us is held now. Unknown channels are nobody's business. */
-  hold(channel: Address): Promise<void>
+  /** Channels that wait to be collected, and since when the oldest does. */
+  waiting(): { readonly count: number; readonly sinceMs?: number }
   close(): Promise<void>
 }
 
 /** One transaction settles this many: 220,000 gas each stay under a block of 30 million. */
 const maxClaims = 100
+/** Of a claim in a batch, with its part of the batch's own; and of a channel that must be opened first. */
+const claimGas = 35_000n
+const openGas = 120_000n
+const nativeUnit = 10n ** 18n
+
+const waitingTable = table('collectable', message({ sinceMs: field(0, uint(53)) }))
 
 interface Candidate {
   readonly channel: Address
   readonly account: ChannelAccount
   readonly standing: ChannelStanding
+  readonly due: bigint
 }
 
-export function createCollector(
-  deps: {
-    readonly sender: Sender
-    readonly crypto: Crypto
-    readonly ledger: Ledger
-    readonly channels: ChannelView
-    readonly now: () => number
-    readonly onFault: (fault: Fault) => void
-  },
-  options: CollectorOptions,
-): Collector {
-  const { sender, crypto, ledger, channels } = deps
-  /** Settled for good, as far as this process saw: a channel whose promises are all below costs no call. */
-  const settledDeep = new Map<Address, bigint>()
-  /** Channels with an open exit, as far as events and sweeps showed; what is revealed of them is collected at once. */
-  const exiting = new Set<Address>()
+export function createCollector(deps: CollectorDeps, options: CollectorOptions): Collector {
+  const { transactions, store, crypto, ledger, channels } = deps
+  const since = new Map([...waitingTable.load(store)].map(([channel, { sinceMs }]) => [channel, Number(sinceMs)]))
 
-  async function look(channel: Address, account: ChannelAccount): Promise<ChannelStanding> {
-    const standing = await channels.look(account.consumer)
-    settledDeep.set(channel, standing.settledDeep)
-    return standing
-  }
+  const revealedOf = ({ collectable }: ChannelAccount) => collectable?.signed.promise.amount ?? 0n
 
-  const isNews = (channel: Address, amount: bigint) => amount > (settledDeep.get(channel) ?? 0n)
-
-  async function candidates(minAmount: bigint): Promise<Candidate[]> {
-    const found: Candidate[] = []
-    for (const [key, account] of ledger.entries('channels')) {
-      const channel = key as Address
-      const amount = account.collectable?.signed.promise.amount ?? 0n
-      const least = exiting.has(channel) ? 1n : minAmount
-      if (amount - (settledDeep.get(channel) ?? 0n) < least) continue
-      const standing = await look(channel, account)
-      // The contract pays what there is; an empty channel pays when it is topped up.
-      const owed = amount - standing.settled
-      const due = owed < standing.balance ? owed : standing.balance
-      if (due >= least) found.push({ channel, account, standing })
+  /** Every channel with revealed promises that are not settled; since when is written down. */
+  async function owing(): Promise<[Address, ChannelAccount][]> {
+    const found: [Address, ChannelAccount][] = []
+    for await (const some of unhurried(ledger.entries('channels'))) {
+      const writes: RecordWrite[] = []
+      const nowMs = deps.now()
+      for (const [key, account] of some) {
+        const channel = key as Address
+        const isOwing = revealedOf(account) > deps.settledOf(channel)
+        if (isOwing) found.push([channel, account])
+        // A clock that was ahead makes nothing wait for ever.
+        const isNew = isOwing && (since.get(channel) ?? Number.POSITIVE_INFINITY) > nowMs
+        if (isNew) {
+          since.set(channel, nowMs)
+          writes.push(waitingTable.put(channel, { sinceMs: BigInt(nowMs) }))
+        } else if (!isOwing && since.delete(channel)) {
+          writes.push(waitingTable.remove(channel))
+        }
+      }
+      if (writes.length > 0) store.commit(writes)
     }
     return found
   }
 
-  async function openChannel({ consumer }: ChannelAccount): Promise<boolean> {
-    const opening = sender.send({
-      to: options.registry,
-      abi: registryAbi,
-      name: 'openChannel',
-      args: [consumer, options.accountant],
+  const isOld = (channel: Address) => deps.now() - (since.get(channel) ?? deps.now()) >= options.withinMs
+
+  /** @returns what it would pay, where that is worth it. */
+  async function look(channel: Address, account: ChannelAccount, least: bigint): Promise<Candidate | undefined> {
+    const revealed = revealedOf(account)
+    if (revealed - deps.settledOf(channel) < least) return undefined
+    const standing = await channels.look(account.consumer)
+    const unpaid = revealed - standing.settled
+    // The contract pays what there is; an empty channel pays when it is topped up.
+    const due = unpaid < standing.balance ? unpaid : standing.balance
+    return due >= least ? { channel, account, standing, due } : undefined
+  }
+
+  async function collectLeaving(): Promise<bigint> {
+    const found: Candidate[] = []
+    for (const channel of deps.exiting) {
+      const account = ledger.get('channels', channel)
+      const candidate = account && (await look(channel, account, 1n))
+      if (candidate !== undefined) found.push(candidate)
+    }
+    return settleInBatches('collect-leaving', found)
+  }
+
+  async function collectOthers(all: boolean): Promise<bigint> {
+    const found: Candidate[] = []
+    const waiting = await owing()
+    if (waiting.length === 0) return 0n
+    const price = await deps.gasPrice()
+    for (const [channel, account] of waiting) {
+      if (deps.exiting.has(channel)) continue
+      const least = all || isOld(channel) ? 1n : options.minAmount
+      const candidate = await look(channel, account, least)
+      if (candidate === undefined) continue
+      const gas = candidate.standing.deployed ? claimGas : claimGas + openGas
+      if (candidate.due > (gas * price * options.mystPerNative) / nativeUnit) found.push(candidate)
+    }
+    return settleInBatches('collect', found, (due) => (due * nativeUnit) / options.mystPerNative)
+  }
+
+  async function openChannel({ channel, account }: Candidate): Promise<boolean> {
+    let opened = true
+    const args = [account.consumer, options.accountant] as const
+    const call = typedCall({ to: options.registry, abi: registryAbi, name: 'openChannel', args })
+    await tell(transactions.send(`open-${channel}`, call), (fault) => {
+      opened = false
+      deps.onFault(fault)
     })
-    return succeeds(opening)
+    return opened
   }
 
   /** @returns what the chain shows as settled since: a claim that fails is skipped there, and one may be paid in part. */
-  async function settleAll(chosen: readonly Candidate[]): Promise<bigint> {
+  async function settleAll(
+    name: string,
+    chosen: readonly Candidate[],
+    worthOf: ((due: bigint) => bigint) | undefined,
+  ): Promise<bigint> {
     const claims = []
-    for (const { channel, account, standing } of chosen) {
-      const { collectable } = account
-      if (collectable === undefined || !(standing.deployed || (await openChannel(account)))) continue
+    for (const candidate of chosen) {
+      const { collectable } = candidate.account
+      if (collectable === undefined || !(candidate.standing.deployed || (await openChannel(candidate)))) continue
       const { signed, preimage } = collectable
       claims.push({
-        channel,
+        channel: candidate.channel,
         amount: signed.promise.amount,
         preimage: toHex(preimage),
         agreementHash: hashAgreement(crypto, signed.promise.agreement),
@@ -108,104 +169,45 @@ export function createCollector(
       })
     }
     if (claims.length === 0) return 0n
+    const call = typedCall({ to: options.accountant, abi: accountantAbi, name: 'collect', args: [claims] })
+    const brings = chosen.reduce((sum, { due }) => sum + due, 0n)
     try {
-      await sender.send({ to: options.accountant, abi: accountantAbi, name: 'collect', args: [claims] })
+      await transactions.send(name, call, worthOf?.(brings))
     } finally {
       for (const { account } of chosen) channels.forget(account.consumer)
     }
-    const after = await Promise.all(chosen.map(({ channel, account }) => look(channel, account)))
+    const after = await Promise.all(chosen.map(({ account }) => channels.look(account.consumer)))
     return after.reduce((sum, { settled }, index) => sum + settled - (chosen[index]?.standing.settled ?? settled), 0n)
   }
 
-  /** Finds exits that no event told of: all of them after a start. */
-  async function sweep(): Promise<void> {
-    for (const [key, account] of ledger.entries('channels')) {
-      const channel = key as Address
-      if (!isNews(channel, highestAmount(account))) continue
-      await succeeds(look(channel, account).then(({ exit }) => exit !== 'none' && exiting.add(channel)))
-    }
-  }
-
-  /** Each by itself: one that fails must not keep the others from being held, and is tried again in the next round. */
-  async function holdExits(): Promise<void> {
-    for (const channel of exiting) await succeeds(holdExit(channel))
-  }
-
-  /** Held again as long as the exit goes on: more may be promised and credited meanwhile. */
-  async function holdExit(channel: Address): Promise<void> {
-    const account = ledger.get('channels', channel)
-    if (account === undefined) return
-    const { exit, deployed, held, settled } = await look(channel, account)
-    if (exit === 'none') exiting.delete(channel)
-    const amount = highestAmount(account)
-    if (account.highest === undefined || exit === 'none' || !deployed || amount <= held || amount <= settled) return
-    const { promise, signature } = account.highest
-    await sender.send({
-      to: channel,
-      abi: consumerChannelAbi,
-      name: 'hold',
-      args: [amount, promise.hashlock, hashAgreement(crypto, promise.agreement), toHex(signature)],
-    })
-    channels.forget(account.consumer)
-  }
-
-  async function succeeds(work: Promise<unknown>): Promise<boolean> {
-    try {
-      await work
-      return true
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      deps.onFault(fault)
-      return false
-    }
-  }
-
-  let last: Promise<unknown> = Promise.resolve()
-  let rounds = 0
-  /** One at a time. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    rounds += 1
-    const done = last.then(work).finally(() => {
-      rounds -= 1
-    })
-    last = done.catch(() => {})
-    return done
-  }
-
-  async function settleFrom(minAmount: bigint): Promise<bigint> {
-    const chosen = await candidates(minAmount)
+  async function settleInBatches(
+    name: string,
+    chosen: readonly Candidate[],
+    worthOf?: (due: bigint) => bigint,
+  ): Promise<bigint> {
     let sum = 0n
     for (let from = 0; from < chosen.length; from += maxClaims) {
-      sum += await settleAll(chosen.slice(from, from + maxClaims))
+      sum += await settleAll(name, chosen.slice(from, from + maxClaims), worthOf)
     }
     return sum
   }
 
-  let sweptAtMs = Number.NEGATIVE_INFINITY
-  const timer = setInterval(() => {
-    if (rounds > 0) return
-    void inTurn(async () => {
-      if (deps.now() - sweptAtMs >= options.sweepEveryMs) {
-        sweptAtMs = deps.now()
-        await sweep()
-      }
-      await holdExits()
-      await succeeds(settleFrom(options.minAmount))
-    })
-  }, options.everyMs)
+  // Apart: what waits for cheaper gas must not keep who leaves from being collected.
+  const leaving = createRounds(async () => void (await collectLeaving()), options.everyMs, deps.onFault)
+  const others = createRounds(async () => void (await collectOthers(false)), options.everyMs, deps.onFault)
 
   return {
-    collect: ({ all = false } = {}) => inTurn(() => settleFrom(all ? 1n : options.minAmount)),
-    async hold(channel) {
-      const account = ledger.get('channels', channel)
-      if (account === undefined) return
-      exiting.add(channel)
-      channels.forget(account.consumer)
-      await inTurn(holdExits)
+    async collect({ all = false } = {}) {
+      const left = await leaving.inTurn(collectLeaving)
+      return left + (await others.inTurn(() => collectOthers(all)))
+    },
+    waiting() {
+      let oldest: number | undefined
+      for (const sinceMs of since.values()) if (oldest === undefined || sinceMs < oldest) oldest = sinceMs
+      return { count: since.size, ...(oldest === undefined ? {} : { sinceMs: oldest }) }
     },
     async close() {
-      clearInterval(timer)
-      await last
+      await Promise.all([leaving.close(), others.close()])
     },
   }
 }

@@ -17,6 +17,9 @@ import {
   Fault,
   maxBatchBytes,
   openRequest,
+  type PayoutRefusal,
+  payoutOrderSchema,
+  payoutStandingSchema,
   providerStandingSchema,
   revealSchema,
   signedContent,
@@ -25,22 +28,19 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { ExchangeFrom } from './admission.ts'
 import type { ExchangeService } from './exchange-service.ts'
 import type { Metrics } from './metrics.ts'
-
-export interface AccountantStatus {
-  readonly accountant: Address
-  readonly chainId: string
-  readonly feeRate: number
-  readonly credited: string
-  readonly fees: string
-  readonly batches: number
-  readonly promises: number
-  readonly freeFunds: string
-  readonly running: boolean
-}
+import { openApi } from './openapi.ts'
+import type { PayoutDesk } from './payout-desk.ts'
+import type { AccountantStatus } from './program-status.ts'
+import { payoutWords } from './refusal-words.ts'
+import { pagePolicy, renderSolvency } from './solvency-page.ts'
+import type { SolvencyReport } from './solvency-report.ts'
 
 export interface HttpDeps {
   readonly crypto: Crypto
   readonly service: Omit<ExchangeService, 'exchange'> & { readonly exchange: ExchangeFrom }
+  readonly payouts: PayoutDesk
+  /** Undefined before the chain was seen. */
+  readonly solvency: () => SolvencyReport | undefined
   readonly metrics: Metrics
   readonly domain: Domain
   readonly now: () => number
@@ -112,6 +112,22 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     return send(reply, encodeMessage(providerStandingSchema, service.providerStanding(provider)))
   })
 
+  server.get('/v1/providers/me/payout', async (request, reply) => {
+    const provider = signerOf(request, reply)
+    if (provider === undefined) return reply
+    return send(reply, encodeMessage(payoutStandingSchema, deps.payouts.standing(provider)))
+  })
+
+  server.put('/v1/providers/me/payout', async (request, reply) => {
+    const provider = signerOf(request, reply)
+    if (provider === undefined) return reply
+    const order = decodeMessage(payoutOrderSchema, bodyOf(request))
+    if (!order.ok) return reply.code(400).send(malformed)
+    const ordered = await deps.payouts.order(provider, order.value)
+    if (!ordered.ok) return refuse(reply, ordered.refusal)
+    return send(reply, encodeMessage(payoutStandingSchema, ordered.value))
+  })
+
   server.get('/v1/consumers/me', async (request, reply) => {
     const consumer = signerOf(request, reply)
     if (consumer === undefined) return reply
@@ -125,6 +141,18 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   })
 
   server.get('/v1/status', status)
+  server.get('/openapi.json', async () => openApi)
+  server.get('/v1/solvency', async (_request, reply) => deps.solvency() ?? reply.code(503).send(unseen))
+  server.get('/solvency', async (_request, reply) => {
+    const report = deps.solvency()
+    if (report === undefined) return reply.code(503).type('text/plain; charset=utf-8').send(`${unseen.message}\n`)
+    return reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', pagePolicy)
+      .header('x-content-type-options', 'nosniff')
+      .header('referrer-policy', 'no-referrer')
+      .send(renderSolvency(report))
+  })
   server.get('/metrics', async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.text()),
   )
@@ -142,7 +170,13 @@ const tooMany = {
   message: 'Too many requests from this address; again in a second.',
   facts: {},
 }
+const unseen = { code: 'solvency-unknown', message: 'The chain has not been read yet; again in a minute.', facts: {} }
 const malformed = { code: 'request-malformed', message: 'The body is not what this call takes.', facts: {} }
+
+function refuse(reply: FastifyReply, { code, ...facts }: PayoutRefusal): FastifyReply {
+  const told = Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, String(value)]))
+  return reply.code(422).send({ code, message: payoutWords[code], facts: told })
+}
 
 function bodyOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? new Uint8Array(request.body) : noBody

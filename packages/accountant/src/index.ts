@@ -11,3 +11,4 @@
 
 export * from './accountant.ts'
 export * from './channel-view.ts'
+export * from './options.ts'

@@ -1,7 +1,6 @@
 /**
  * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, ledger?, host, port,
- * collectEveryMs?, collectFrom?, openCost?, partyBytesPerSecond?,
- * trustProxy?}`.
+ * partyBytesPerSecond?, trustProxy?, and the money's options (`options.ts`)}`.
  *
  * @module
  */
@@ -12,7 +11,8 @@ import { Fault, isAddress } from '@myst/protocol'
 await runProgram(async (config, log) => {
   // Native code is loaded only after the Node version was checked.
   const { loadNativeCrypto } = await import('@myst/crypto-native')
-  const { defaultOptions, startAccountant } = await import('./accountant.ts')
+  const { startAccountant } = await import('./accountant.ts')
+  const { defaultOptions, moneyOptionsOf } = await import('./options.ts')
   const crypto = await loadNativeCrypto()
   const profile = await readProfile(config.text('profile'))
   const [only, another] = profile.accountants
@@ -27,10 +27,8 @@ await runProgram(async (config, log) => {
     ledger: config.optionalText('ledger'),
     host: config.optionalText('host') ?? defaultOptions.host,
     port: config.optionalNumber('port') ?? defaultOptions.port,
-    collectEveryMs: config.optionalNumber('collectEveryMs') ?? defaultOptions.collectEveryMs,
-    collectFrom:
-      config.optionalText('collectFrom') === undefined ? defaultOptions.collectFrom : config.amount('collectFrom'),
     partyBytesPerSecond: config.optionalNumber('partyBytesPerSecond') ?? defaultOptions.partyBytesPerSecond,
+    ...moneyOptionsOf(config),
     trustProxy: config.value('trustProxy') === true,
     log,
     // Whoever may not sign any more ends at once, as if killed, and stands in line again when it is started anew.

@@ -26,10 +26,24 @@ export interface Metrics {
   observe(exchange: ExchangeFrom): ExchangeFrom
 }
 
+/** Name, help, what there is now, each with its labels, and the names of those. Without a value it is left out. */
+export type GaugeRow = readonly [
+  name: string,
+  help: string,
+  values: () => readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[],
+  labelNames?: readonly string[],
+]
+export const one =
+  (value: () => number): GaugeRow[2] =>
+  () => [[{}, value()]]
+
+/** In whole units: Prometheus keeps 53 bits, and accounts are kept elsewhere. */
+export const inMyst = (amount: bigint): number => Number(amount / 10n ** 12n) / 1e6
+
 /** Answers take a few milliseconds; a second is a disk or a chain that hangs. */
 const secondsBuckets = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 
-export function createMetrics(observed: Observed): Metrics {
+export function createMetrics(observed: Observed, more: readonly GaugeRow[] = []): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -45,22 +59,25 @@ export function createMetrics(observed: Observed): Metrics {
     buckets: secondsBuckets,
     registers,
   })
-  const gauges: readonly [name: string, help: string, value: () => number][] = [
-    ['accountant_running', '1: answers are given. 0: only reads.', () => Number(observed.running())],
-    ['accountant_signature_threads', 'Threads that check and make signatures.', observed.signatureThreads],
-    ['accountant_signature_jobs', 'Batches and groups that wait for a signature thread.', observed.signatureJobs],
-    ['accountant_stream_connections', 'Providers on the stream.', observed.streamConnections],
-    // Counted in whole MYST: Prometheus keeps 53 bits, and accounts are kept elsewhere.
-    ['accountant_credited_myst', 'Promised to providers so far.', () => Number(observed.credited() / 10n ** 12n) / 1e6],
-    ['accountant_promises', 'Consumer promises credited so far.', observed.promises],
+  const gauges: readonly GaugeRow[] = [
+    ['accountant_running', '1: answers are given. 0: only reads.', one(() => Number(observed.running()))],
+    ['accountant_signature_threads', 'Threads that check and make signatures.', one(observed.signatureThreads)],
+    ['accountant_signature_jobs', 'Batches and groups that wait for a signature thread.', one(observed.signatureJobs)],
+    ['accountant_stream_connections', 'Providers on the stream.', one(observed.streamConnections)],
+    ['accountant_credited_myst', 'Promised to providers so far.', one(() => inMyst(observed.credited()))],
+    ['accountant_promises', 'Consumer promises credited so far.', one(observed.promises)],
+    ...more,
   ]
-  for (const [name, help, value] of gauges) {
+  for (const [name, help, values, labelNames = []] of gauges) {
     new Gauge({
       name,
       help,
+      labelNames,
       registers,
       collect() {
-        this.set(value())
+        const now = values()
+        if (now.length === 0) this.remove({})
+        for (const [labels, value] of now) this.set(labels, value)
       },
     })
   }

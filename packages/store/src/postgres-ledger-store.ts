@@ -28,6 +28,8 @@ const answerTimeoutMs = 15_000
 const heartbeatMs = 5000
 /** A writer that is gone is replaced after so long. */
 const standbyEveryMs = 1000
+/** A writer that sleeps, while its kernel goes on answering for it, loses its session after four missed heartbeats. */
+const sleepingAfterMs = 20_000
 /** A writer whose machine vanished holds the lock until the server missed three of these, in seconds. */
 const keepAliveS = 5
 /** Rows in one answer: a record is a few hundred bytes, an entry up to some MiB. */
@@ -241,6 +243,9 @@ async function connect(url: string, path: string): Promise<Session> {
         set_config('tcp_keepalives_idle', ${String(keepAliveS)}, false),
         set_config('tcp_keepalives_interval', ${String(keepAliveS)}, false),
         set_config('tcp_keepalives_count', '3', false)`)
+    // PostgreSQL 13 does not know it: there a sleeping writer is replaced by hand.
+    await ask(sql`
+      SELECT set_config(name, ${String(sleepingAfterMs)}, false) FROM pg_settings WHERE name = 'idle_session_timeout'`)
     if (server?.fsync !== 'on') throw new Fault('store-unsynced', { path })
     return { sql, gone: ending.promise, ask, end }
   } catch (cause) {

@@ -8,6 +8,7 @@ import type { Crypto } from '@myst/protocol'
 import type { Decision } from './answer.ts'
 import type { LedgerCommand } from './commands.ts'
 import { type ExchangeResult, exchangeBatch } from './exchange-batch.ts'
+import { orderPayout } from './order-payout.ts'
 import type { LedgerDraft } from './records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
@@ -16,6 +17,8 @@ export interface LedgerResults {
   exchange: ExchangeResult
   /** False where the preimage opens no lock that waits for it. */
   reveal: boolean
+  /** False where nobody has credit under this name: a stranger fills no ledger. */
+  'order-payout': boolean
 }
 
 /** The result, or an answer that must be signed to become one. */
@@ -27,5 +30,7 @@ export function applyCommand(draft: LedgerDraft, crypto: Crypto, command: Ledger
       return exchangeBatch(draft, crypto, command)
     case 'reveal':
       return { result: revealPreimage(draft, crypto, command.provider, command.preimage) }
+    case 'order-payout':
+      return { result: orderPayout(draft, command.provider, command.order) }
   }
 }

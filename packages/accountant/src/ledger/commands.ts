@@ -21,6 +21,7 @@ import {
   message,
   oneOf,
   optional,
+  payoutOrderSchema,
   type Schema,
   uint,
   type ValueOfSchema,
@@ -69,7 +70,14 @@ const exchangeSchema: Schema<ExchangeCommand> = {
 /** A preimage that somebody showed for this provider's newest lock. */
 const revealSchema = message({ provider: field(0, address), preimage: field(1, bytes(32, 32)) })
 
-export const ledgerCommandSchema = variants({ exchange: exchangeSchema, reveal: revealSchema })
+/** How this provider wants to be paid from now on. */
+const orderPayoutSchema = message({ provider: field(0, address), order: field(1, payoutOrderSchema) })
+
+export const ledgerCommandSchema = variants({
+  exchange: exchangeSchema,
+  reveal: revealSchema,
+  'order-payout': orderPayoutSchema,
+})
 export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>
 export type CommandOf<K extends LedgerCommand['kind']> = Extract<LedgerCommand, { readonly kind: K }>
 

@@ -17,6 +17,8 @@ import {
   maxBatchBytes,
   message,
   optional,
+  type PayoutOrder,
+  payoutOrderSchema,
   signedContent,
   uint,
   type ValueOfSchema,
@@ -54,6 +56,7 @@ export const ledgerSchemas = {
   agreements: agreementSchema,
   providers: providerAccountSchema,
   locks: lockSchema,
+  payouts: payoutOrderSchema,
   totals: totalsSchema,
 } as const
 
@@ -63,6 +66,8 @@ export interface LedgerRecords {
   providers: ProviderAccount
   /** Revealed locks, by hashlock. */
   locks: RevealedLock
+  /** How each provider that asked for it wants to be paid. */
+  payouts: PayoutOrder
   /** One record, under `totalsKey`. */
   totals: LedgerTotals
 }

@@ -24,7 +24,14 @@ export interface World {
 }
 
 export const nothing: World = {
-  records: { channels: new Map(), agreements: new Map(), providers: new Map(), locks: new Map(), totals: new Map() },
+  records: {
+    channels: new Map(),
+    agreements: new Map(),
+    providers: new Map(),
+    locks: new Map(),
+    payouts: new Map(),
+    totals: new Map(),
+  },
   items: [],
   promises: [],
   revealed: new Set(),

@@ -1,0 +1,193 @@
+/**
+ * The HTTP interface in OpenAPI 3.1, as `/openapi.json` gives it. `http-server.test.ts` holds it to the routes there are.
+ *
+ * @module
+ */
+
+import { openApiParts } from '@myst/program'
+import { itemRefusals } from '@myst/protocol'
+import { payoutWords, requestCodes } from './refusal-words.ts'
+import { alarmCodes } from './treasurer-rules.ts'
+
+const { amount, count, flag, json, object, refusal, text } = openApiParts
+
+const cbor = { 'application/cbor': {} }
+const refused = (description: string, codes: readonly string[]) => ({ description, content: json(refusal(codes)) })
+const time = { type: 'string', format: 'date-time' }
+
+/** Every call may meet these. */
+const always = {
+  429: refused('This address asks too often.', ['too-many-requests']),
+  500: refused('The log of the accountant says why.', ['internal']),
+  503: { description: 'Another process answers; ask again in a second.' },
+}
+const malformed = { 400: refused('The body is not what this call takes.', ['request-malformed']) }
+const unsigned = { 401: refused('The request is not signed as it must be.', requestCodes) }
+const answers = (description: string, content?: object, also: object = {}) => ({
+  200: { description, ...(content === undefined ? {} : { content }) },
+  ...also,
+  ...always,
+})
+const body = { required: true, content: cbor }
+const security = [{ signedRequest: [] }]
+
+const contract = object(
+  {
+    balance: amount,
+    operatorStake: amount,
+    reserve: amount,
+    stakes: amount,
+    guarantees: amount,
+    missing: amount,
+    spare: amount,
+    punishedSince: time,
+    withdrawal: object({ amount, due: time }),
+  },
+  ['balance', 'operatorStake', 'reserve', 'stakes', 'guarantees', 'missing', 'spare'],
+)
+const alarm = object(
+  {
+    code: { enum: alarmCodes },
+    since: time,
+    message: text,
+    send: object({ amount, coin: { enum: ['MYST', 'native'] } }),
+  },
+  ['code', 'since', 'message'],
+)
+const solvency = object({
+  accountant: text,
+  operator: text,
+  chainId: text,
+  block: object({ number: text, hash: text, time, depth: count }),
+  summedAt: time,
+  solvent: flag,
+  providers: object({
+    count,
+    promised: amount,
+    settled: amount,
+    unsettled: amount,
+    largestUnsettled: amount,
+    guaranteed: amount,
+  }),
+  cover: object({ freeFunds: amount, guarantees: amount, collectable: amount, covered: amount, open: amount }),
+  channels: object({ count, credited: amount, collected: amount, collectable: amount, open: amount }),
+  contract,
+  alarms: { type: 'array', items: alarm },
+})
+const status = object({
+  accountant: text,
+  chainId: text,
+  feeRate: { type: 'integer', description: 'Basis points.' },
+  credited: amount,
+  fees: amount,
+  batches: count,
+  promises: count,
+  freeFunds: amount,
+  running: flag,
+  operator: text,
+  transactions: object({ underway: count, waiting: count }),
+  collectable: object({ channels: count }),
+  holdsMissing: count,
+  alarms: { type: 'array', items: { enum: alarmCodes } },
+})
+
+export const openApi = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Accountant',
+    version: '1',
+    description:
+      'Takes over consumers’ promises from providers. Bodies of the payment calls are CBOR, since they are hashed and signed; what people read is JSON.',
+  },
+  components: {
+    securitySchemes: {
+      signedRequest: {
+        type: 'http',
+        scheme: 'Myst',
+        description:
+          'Base64 of the signed content of method, path, hash of the body and time; good for one accountant and a minute.',
+      },
+    },
+  },
+  paths: {
+    '/v1/exchange': {
+      post: {
+        summary: 'A batch for a promise and a verdict of each item. The same bytes get the same answer.',
+        description: `A WebSocket on the same path carries many. Items are refused with: ${Object.keys(itemRefusals).join(', ')}.`,
+        requestBody: body,
+        responses: answers('The answer, or why the batch was refused as a whole.', cbor, malformed),
+      },
+    },
+    '/v1/reveal': {
+      post: {
+        summary: 'The preimage of the newest batch, at the end of business.',
+        security,
+        requestBody: body,
+        responses: answers('False where no lock waits for it.', json(object({ revealed: flag })), {
+          ...malformed,
+          ...unsigned,
+        }),
+      },
+    },
+    '/v1/providers/me': {
+      get: {
+        summary: 'The newest promise to this provider and its stored answer: enough to rebuild a lost disk.',
+        security,
+        responses: answers('What there is.', cbor, unsigned),
+      },
+    },
+    '/v1/providers/me/payout': {
+      get: {
+        summary: 'How this provider is paid on schedule.',
+        security,
+        responses: answers('Its order, and whether the contract has heard the wish.', cbor, unsigned),
+      },
+      put: {
+        summary: 'How this provider wants to be paid from now on: never, each day or each week, from an amount on.',
+        security,
+        requestBody: body,
+        responses: answers('As it is kept.', cbor, {
+          ...malformed,
+          ...unsigned,
+          422: refused('Refused; the code says why.', Object.keys(payoutWords)),
+        }),
+      },
+    },
+    '/v1/consumers/me': {
+      get: {
+        summary: 'The highest promise of this consumer, with its own signature, and what its channel can promise.',
+        security,
+        responses: answers('What there is.', cbor, unsigned),
+      },
+    },
+    '/v1/capacity-statement': {
+      post: {
+        summary: 'What this consumer’s channel can still promise, signed, to be shown to providers.',
+        security,
+        responses: answers('Good for five minutes.', cbor, unsigned),
+      },
+    },
+    '/v1/status': { get: { summary: 'Rate, sums, alarms.', responses: answers('Figures.', json(status)) } },
+    '/v1/solvency': {
+      get: {
+        summary: 'What is owed to providers and what covers it, of one block.',
+        responses: answers('Figures.', json(solvency), {
+          503: refused('The chain has not been read yet.', ['solvency-unknown']),
+        }),
+      },
+    },
+    '/solvency': { get: { summary: 'The same, as a page.', responses: answers('A page.', { 'text/html': {} }) } },
+    '/metrics': { get: { summary: 'For Prometheus.', responses: answers('Text.', { 'text/plain': {} }) } },
+    '/healthz': {
+      get: {
+        summary: 'Whether answers are given.',
+        responses: {
+          200: { description: 'They are.', content: json(object({ running: flag })) },
+          503: { description: 'They are not; reads go on.', content: json(object({ running: flag })) },
+          429: always[429],
+        },
+      },
+    },
+    '/openapi.json': { get: { summary: 'This.', responses: answers('This.', json({ type: 'object' })) } },
+  },
+} as const

@@ -20,13 +20,14 @@ const always = {
   429: refused('This address asks too often.', ['too-many-requests']),
   500: refused('The log of the accountant says why.', ['internal']),
   503: { description: 'Another process answers; ask again in a second.' },
+  default: refused('The body is too large, or of another type.', ['request-malformed']),
 }
 const malformed = { 400: refused('The body is not what this call takes.', ['request-malformed']) }
 const unsigned = { 401: refused('The request is not signed as it must be.', requestCodes) }
 const answers = (description: string, content?: object, also: object = {}) => ({
   200: { description, ...(content === undefined ? {} : { content }) },
-  ...also,
   ...always,
+  ...also,
 })
 const body = { required: true, content: cbor }
 const security = [{ signedRequest: [] }]

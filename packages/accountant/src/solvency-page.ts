@@ -17,10 +17,13 @@ const escaped = (text: string): string => text.replace(/[&<>"]/g, (char) => esca
 export function readable(amount: string): string {
   const [units = '0', decimals = ''] = formatMyst(BigInt(amount)).split('.')
   const shown = decimals.slice(0, 6).replace(/0+$/, '')
-  const apart = units.replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f')
   if (units === '0' && shown === '' && BigInt(amount) !== 0n) return 'below 0.000001'
-  return shown === '' ? apart : `${apart}.${shown}`
+  return shown === '' ? apart(units) : `${apart(units)}.${shown}`
 }
+
+const apart = (digits: string): string => digits.replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f')
+const time = (iso: string): string =>
+  `<time datetime="${escaped(iso)}">${escaped(iso.slice(0, 16).replace('T', ' '))} UTC</time>`
 
 const figure = (amount: string): string =>
   `<td class="n" title="${escaped(formatMyst(BigInt(amount)))} MYST">${readable(amount)}</td>`
@@ -61,8 +64,7 @@ function verdict({ solvent, alarms }: SolvencyReport): string {
 export function renderSolvency(report: SolvencyReport): string {
   const { block, providers, cover, channels, contract, alarms } = report
   const alarmList = alarms.map(
-    ({ code, since, message }) =>
-      `<li><b>${escaped(code)}</b> <time>${escaped(since)}</time><p>${escaped(message)}</p></li>`,
+    ({ code, since, message }) => `<li><b>${escaped(code)}</b> ${time(since)}<p>${escaped(message)}</p></li>`,
   )
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -79,7 +81,7 @@ ${table('Owed to providers', [
   row(
     'Promised so far',
     providers.promised,
-    `to ${providers.count} ${providers.count === 1 ? 'provider' : 'providers'}`,
+    `to ${apart(String(providers.count))} ${providers.count === 1 ? 'provider' : 'providers'}`,
   ),
   row('Settled', providers.settled, 'paid on chain'),
   row('Unsettled', providers.unsettled, 'promised and not paid'),
@@ -88,14 +90,14 @@ ${table('What covers it', [
   row('Free funds', cover.freeFunds, 'on the contract, pays whoever settles'),
   row('Guarantees', cover.guarantees, 'each for its provider only, up to what that one is owed'),
   row('Collectable', cover.collectable, 'signed by consumers, can be collected now'),
-  row('Covered', cover.covered, 'the three together'),
+  row('<b>Covered</b>', cover.covered, 'the three together'),
   row('Not shown yet', cover.open, 'signed by consumers; whoever settles it makes it collectable'),
 ])}
 ${table('Taken over from consumers', [
   row(
     'Credited',
     channels.credited,
-    `from ${channels.count} ${channels.count === 1 ? 'channel' : 'channels'}, fees included`,
+    `from ${apart(String(channels.count))} ${channels.count === 1 ? 'channel' : 'channels'}, fees included`,
   ),
   row('Collected', channels.collected, 'paid by channels on chain'),
 ])}
@@ -106,9 +108,9 @@ ${table('The contract', [
   row('Stakes of providers', contract.stakes),
   row('Guarantees of providers', contract.guarantees, `${readable(contract.missing)} missing`),
 ])}
-<footer><p>Chain figures are all of block ${escaped(block.number)} (${block.depth} deep),
-<time>${escaped(block.time)}</time><br><code>${escaped(block.hash)}</code></p>
-<p>Ledger summed up <time>${escaped(report.summedAt)}</time>. The same as JSON, exact: <a href="/v1/solvency">/v1/solvency</a></p>
+<footer><p>Chain figures are all of block ${apart(block.number)} (${block.depth} deep),
+${time(block.time)}<br><code>${escaped(block.hash)}</code></p>
+<p>Ledger summed up ${time(report.summedAt)}. The same as JSON, exact: <a href="/v1/solvency">/v1/solvency</a></p>
 </footer></main></body></html>
 `
 }

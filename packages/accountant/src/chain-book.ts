@@ -102,6 +102,8 @@ export function createChainBook(
     const { hash } = await rpc.getBlock({ blockNumber: last.number })
     if (hash === last.hash) return
     for (const provider of providers.keys()) outdated.add(provider)
+    store.commit([...[...settled.keys()].map(settledTable.remove), readTable.remove('next')])
+    settled.clear()
     nextBlock = profile.deployedAtBlock
     last = undefined
   }

@@ -127,13 +127,15 @@ export function createCollector(deps: CollectorDeps, options: CollectorOptions):
     const waiting = await owing()
     if (waiting.length === 0) return 0n
     const price = await deps.gasPrice()
-    for (const [channel, account] of waiting) {
-      if (deps.exiting.has(channel)) continue
-      const least = all || isOld(channel) ? 1n : options.minAmount
-      const candidate = await look(channel, account, least)
-      if (candidate === undefined) continue
-      const gas = candidate.standing.deployed ? claimGas : claimGas + openGas
-      if (candidate.due > (gas * price * options.mystPerNative) / nativeUnit) found.push(candidate)
+    for await (const some of unhurried(waiting)) {
+      for (const [channel, account] of some) {
+        if (deps.exiting.has(channel)) continue
+        const least = all || isOld(channel) ? 1n : options.minAmount
+        const candidate = await look(channel, account, least)
+        if (candidate === undefined) continue
+        const gas = candidate.standing.deployed ? claimGas : claimGas + openGas
+        if (candidate.due > (gas * price * options.mystPerNative) / nativeUnit) found.push(candidate)
+      }
     }
     return settleInBatches('collect', found, (due) => (due * nativeUnit) / options.mystPerNative)
   }

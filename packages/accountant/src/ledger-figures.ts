@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Address } from '@myst/protocol'
+import type { Address, PayoutOrder } from '@myst/protocol'
 import type { ChainBook } from './chain-book.ts'
 import { creditedSum, type Ledger, revealedOf } from './ledger/index.ts'
 import { unhurried } from './rounds.ts'
@@ -36,6 +36,7 @@ export interface LedgerFigures {
 
 export interface Payable {
   readonly provider: Address
+  readonly order: PayoutOrder
   /** All that may be paid out so far. */
   readonly revealed: bigint
 }
@@ -78,8 +79,8 @@ export async function sumLedger(
 
 /** Those who asked to be paid on schedule. */
 export function* payables(ledger: Pick<Ledger, 'entries' | 'get'>): Generator<Payable> {
-  for (const [key, { every }] of ledger.entries('payouts')) {
-    const account = every === 'never' ? undefined : ledger.get('providers', key)
-    if (account !== undefined) yield { provider: key as Address, revealed: revealedOf(account) }
+  for (const [key, order] of ledger.entries('payouts')) {
+    const account = order.every === 'never' ? undefined : ledger.get('providers', key)
+    if (account !== undefined) yield { provider: key as Address, order, revealed: revealedOf(account) }
   }
 }

@@ -51,11 +51,11 @@ export async function tell(work: Promise<unknown>, onFault: (fault: Fault) => vo
 const maxInTurn = 500
 
 /** Walks long tables without keeping the ledger waiting. What changes meanwhile may be seen old or new. */
-export async function* unhurried<T>(items: Iterable<T>): AsyncGenerator<readonly T[]> {
+export async function* unhurried<T>(items: Iterable<T>, atOnce = maxInTurn): AsyncGenerator<readonly T[]> {
   let some: T[] = []
   for (const item of items) {
     some.push(item)
-    if (some.length < maxInTurn) continue
+    if (some.length < atOnce) continue
     yield some
     some = []
     await new Promise((resolve) => setImmediate(resolve))

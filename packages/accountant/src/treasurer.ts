@@ -62,6 +62,8 @@ export interface TreasurerOptions extends TreasuryTerms {
 }
 
 const paidTable = table('paid-out', message({ paidMs: field(0, uint(53)) }))
+/** What is revealed to a provider stands in an answer that may have to be decoded: some 0.1 ms. */
+const decodedAtOnce = 20
 const nativeUnit = 10n ** 18n
 /** Gas of a payout is at most a hundredth of what it pays; of a wish, which is laid once, a twentieth. */
 const payoutShare = 100n
@@ -86,23 +88,20 @@ export function createTreasurer(deps: TreasurerDeps, options: TreasurerOptions):
     figures = { chain: seen, ledger: await sumLedger(ledger, chain), atMs: now() }
   }
 
-  function asked(): PayoutAsked[] {
-    return [...payables(ledger)].map(({ provider, revealed }) => {
-      const order = ledger.get('payouts', provider)
-      const at = chain.provider(provider)
-      const isGood = order?.wish !== undefined && Number(order.wish.deadline) * 1000 > now()
-      return {
-        provider,
-        every: order?.every ?? 'never',
-        least: order?.least ?? 0n,
+  async function asked(): Promise<PayoutAsked[]> {
+    const found: PayoutAsked[] = []
+    for await (const some of unhurried(payables(ledger), decodedAtOnce)) {
+      for (const { provider, order, revealed } of some) {
+        const { settled = 0n, scheduledPayouts: isWished = false } = chain.provider(provider) ?? {}
+        const { every, least, wish } = order
+        const isGood = wish !== undefined && Number(wish.deadline) * 1000 > now()
         // A clock that was ahead puts nothing off for ever.
-        paidMs: Math.min(paid.get(provider) ?? 0, now()),
-        revealed,
-        settled: at?.settled ?? 0n,
-        isWished: at?.scheduledPayouts ?? false,
-        wishNonce: isGood ? order?.wish?.nonce : undefined,
+        const paidMs = Math.min(paid.get(provider) ?? 0, now())
+        const wishNonce = isGood ? wish.nonce : undefined
+        found.push({ provider, every, least, paidMs, revealed, settled, isWished, wishNonce })
       }
-    })
+    }
+    return found
   }
 
   async function round(): Promise<void> {
@@ -116,7 +115,7 @@ export function createTreasurer(deps: TreasurerDeps, options: TreasurerOptions):
       lacking: chain.lacking().map(([provider, { stake, guarantee }]) => ({ provider, lack: stake - guarantee })),
       holdsMissingSinceMs: deps.holder.missing().sinceMs,
       collectableSinceMs: deps.collector.waiting().sinceMs,
-      payouts: asked(),
+      payouts: await asked(),
     }
     const [next, actions] = stepTreasury(state, view, options)
     state = next

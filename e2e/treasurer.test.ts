@@ -8,6 +8,7 @@ import { richKeys } from '@myst/devnet'
 import { decodeMessage, myst, type PayoutStanding, payoutStandingSchema } from '@myst/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type MoneyWorld, openMoneyWorld, type Pair } from './money.fixture.ts'
+import type { Started } from './program.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.43.1'
@@ -15,15 +16,23 @@ const soon = { timeout: 15_000, interval: 100 }
 /** What is left of an amount after the accountant's 5 %. */
 const net = (amount: bigint) => (amount * 95n) / 100n
 let here: MoneyWorld
+let carol: Started
 
 beforeAll(async () => {
   here = await openMoneyWorld(crypto, host)
   // On its contract are 1000 MYST besides the operator's stake.
-  await here.startUp()
+  carol = await here.startUp()
 }, 60_000)
 afterAll(() => here?.close())
 
-const alarms = async () => (await here.solvency()).alarms?.map(({ code }) => code) ?? []
+async function restart(more: object = {}): Promise<void> {
+  carol.child.kill('SIGTERM')
+  expect((await carol.ended).exitCode).toBe(0)
+  carol = await here.startUp(more)
+}
+
+/** Undefined just after a start. */
+const alarms = async () => (await here.solvency()).alarms?.map(({ code }) => code)
 const alarmOf = async (code: string) => (await here.solvency()).alarms.find((alarm) => alarm.code === code)
 
 async function standingOf(pair: Pair): Promise<PayoutStanding> {
@@ -70,6 +79,25 @@ test('figures of chain and ledger add up, of one block, and the page says the sa
   expect(await (await fetch(`${here.url()}/openapi.json`)).json()).toMatchObject({ openapi: '3.1.0' })
 })
 
+test('a settlement whose block is taken back counts as never made', async () => {
+  const bob = await here.newPair(20n * myst)
+  await here.credit(bob, 4n * myst)
+  const settled = async () => (await here.solvency()).providers?.settled
+  const before = String(net(6n * myst))
+  await expect.poll(settled, soon).toBe(before)
+  const snapshot = await here.node('evm_snapshot')
+  await here.settle(bob)
+  await expect.poll(settled, soon).toBe(String(net(10n * myst)))
+  await here.node('evm_revert', snapshot)
+  await expect.poll(settled, soon).toBe(before)
+  // Its preimage was seen by everybody all the same, and Alice's promise is collected.
+  await expect
+    .poll(async () => (await here.solvency()).channels, soon)
+    .toMatchObject({ collected: String(10n * myst), open: '0' })
+  await here.settle(bob)
+  await expect.poll(settled, soon).toBe(String(net(10n * myst)))
+})
+
 test('before one settlement can start a punishment it says how much MYST avoids that, and it does', async () => {
   // Dave's stake and guarantee leave about 100 MYST spare.
   const dave = await here.newPair(1000n * myst)
@@ -109,6 +137,8 @@ test('before one settlement can start a punishment it says how much MYST avoids 
 }, 120_000)
 
 test('what consumers owe is brought home before anybody must send money', async () => {
+  // Left alone, the collector would wait for more, or for a day.
+  await restart({ collectFrom: String(2000n * myst) })
   const bob = await here.newPair(2000n * myst)
   await here.credit(bob, 1500n * myst)
   await expect.poll(alarms, soon).toContain('settlement-uncovered')
@@ -117,6 +147,7 @@ test('what consumers owe is brought home before anybody must send money', async 
   expect((await here.channelOf(bob)).settled).toBe(1500n * myst)
   await here.settle(bob)
   expect(await here.punishedSince()).toBe(0n)
+  await restart()
 }, 60_000)
 
 test('a provider that asks for it is paid on schedule what is revealed, without a transaction of its own', async () => {

@@ -71,7 +71,7 @@ const viewOf = ({ chain, ledger, ...change }: Change = {}): TreasuryView => ({
   ledger: { ...healthyLedger, ...ledger },
 })
 const actionsOf = (change: Change, state = idleTreasury) => stepTreasury(state, viewOf(change), terms)[1]
-const alarmsOf = (change: Change) => stepTreasury(idleTreasury, viewOf(change), terms)[0].alarms
+const alarmsOf = (change: Change, by = terms) => stepTreasury(idleTreasury, viewOf(change), by)[0].alarms
 const ofKind = <K extends TreasuryAction['kind']>(actions: readonly TreasuryAction[], kind: K) =>
   actions.filter((action): action is Extract<TreasuryAction, { kind: K }> => action.kind === kind)
 
@@ -151,7 +151,8 @@ describe('warns', () => {
       for (const lack of [0n, 5n, 80n, 250n]) {
         for (const unsettled of [0n, 7n, 90n, 300n]) {
           const chain = { ...healthyChain, freeFunds, totalGuarantee: healthyChain.totalStake - lack }
-          const found = alarmsOf({ chain, ledger: { largest: { provider: bob, unsettled }, unsettled } })
+          const ledger = { largest: { provider: bob, unsettled }, unsettled }
+          const found = alarmsOf({ chain, ledger }, { ...terms, fundsReserve: 0n })
           const sent = found.reduce(
             (most, { send }) => (send !== undefined && send.amount > most ? send.amount : most),
             0n,

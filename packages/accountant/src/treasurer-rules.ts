@@ -147,7 +147,8 @@ const largestOf = ({ ledger }: TreasuryView) => ledger.largest?.unsettled ?? 0n
 function alarmsOf(view: TreasuryView, terms: TreasuryTerms): Alarm[] {
   const { chain, ledger, nowMs } = view
   const missing = missingOf(chain)
-  const spare = spareOf(chain)
+  // Below 0 where guarantees lack more than is free: what is sent must make that good first.
+  const spare = chain.freeFunds - missing
   const largest = largestOf(view)
   const covered = spare + ledger.guaranteedUnsettled
   const gasWanted = terms.gasTransactions * transactionGas * chain.gasPrice

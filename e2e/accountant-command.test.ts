@@ -52,7 +52,8 @@ test('the commands of docs/operating/accountant.md, in their order', async () =>
   expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^accountant_running 1$/m)
 
   up.child.kill('SIGINT')
-  expect((await up.ended).exitCode).toBe(0)
+  const ended = await up.ended
+  expect(ended.exitCode, ended.stderr).toBe(0)
   const changed = await runMyst(...args)
   expect(changed.exitCode).toBe(1)
   expect(changed.stderr).toContain('config-kept')

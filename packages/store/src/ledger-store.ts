@@ -7,9 +7,12 @@
  * @module
  */
 
-export interface LedgerRecord {
+export interface LedgerKey {
   readonly table: string
   readonly key: string
+}
+
+export interface LedgerRecord extends LedgerKey {
   readonly value: Uint8Array
 }
 
@@ -23,6 +26,8 @@ export interface LogEntry {
 export interface LedgerGroup {
   /** New or changed. */
   readonly records: readonly LedgerRecord[]
+  /** Forgotten; none of them is among `records`. One that is not there is no fault. */
+  readonly removed?: readonly LedgerKey[]
   readonly entry: LogEntry
   /** Entries below this number are dropped with this commit. */
   readonly oldest: number

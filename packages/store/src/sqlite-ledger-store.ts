@@ -51,11 +51,12 @@ export function openSqliteLedgerStore(path: string): LedgerStore {
         ({ table, key, value }) => ({ table, key, value: bytesOf(value) }),
       ),
     log: () => rows<LogEntry>(() => statements.log.iterate(), entryOf),
-    commit({ records, entry, oldest }) {
-      file.commit(records.length + 2, () => {
+    commit({ records, removed = [], entry, oldest }) {
+      file.commit(records.length + removed.length + 2, () => {
         const next = newestSequence(statements) + 1
         if (entry.sequence !== next) throw new Fault('store-fenced', { path, sequence: entry.sequence, next })
         for (const { table, key, value } of records) statements.put.run(table, key, value)
+        for (const { table, key } of removed) statements.remove.run(table, key)
         statements.append.run(entry.sequence, entry.hash, entry.body)
         statements.drop.run(oldest)
       })
@@ -95,6 +96,7 @@ function openFile(path: string) {
       newest: database.prepare('SELECT sequence, hash, body FROM log ORDER BY sequence DESC LIMIT 1'),
       newestSequence: database.prepare('SELECT max(sequence) FROM log').pluck(),
       put: database.prepare('INSERT OR REPLACE INTO records (tbl, key, value) VALUES (?, ?, ?)'),
+      remove: database.prepare('DELETE FROM records WHERE tbl = ? AND key = ?'),
       append: database.prepare('INSERT INTO log (sequence, hash, body) VALUES (?, ?, ?)'),
       drop: database.prepare('DELETE FROM log WHERE sequence < ?'),
     }

@@ -69,9 +69,9 @@ export async function openSqliteLedgerThread(path: string): Promise<LedgerStore>
   return {
     records: (): Rows<LedgerRecord> => rows('records'),
     log: (): Rows<LogEntry> => rows('log'),
-    commit({ records, entry, oldest }: LedgerGroup) {
+    commit({ records, removed = [], entry, oldest }: LedgerGroup) {
       const packed = packRecords(records)
-      return ask<void>({ kind: 'commit', records: packed, entry, oldest }, [
+      return ask<void>({ kind: 'commit', records: packed, removed, entry, oldest }, [
         packed.values.buffer,
         packed.lengths.buffer,
       ])

@@ -6,7 +6,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert, Fault } from '@myst/protocol'
-import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
+import type { LedgerGroup, LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 import { type PackedRecords, unpackRecords } from './packed-records.ts'
 import { openSqliteLedgerStore } from './sqlite-ledger-store.ts'
 
@@ -14,7 +14,10 @@ export type Call = { readonly id: number } & (
   | { readonly kind: 'open' | 'reopen' | 'close' }
   /** Answered with `RowsRead`: the next rows, from the first one on. */
   | { readonly kind: 'read' | 'stop-reading'; readonly what: Table }
-  | { readonly kind: 'commit'; readonly records: PackedRecords; readonly entry: LogEntry; readonly oldest: number }
+  | ({ readonly kind: 'commit'; readonly records: PackedRecords } & Pick<
+      Required<LedgerGroup>,
+      'removed' | 'entry' | 'oldest'
+    >)
 )
 type Table = 'records' | 'log'
 export interface RowsRead {
@@ -62,7 +65,7 @@ function run(call: Call): unknown {
     case 'stop-reading':
       return stopReading(call.what)
     case 'commit':
-      return store.commit({ records: unpackRecords(call.records), entry: call.entry, oldest: call.oldest })
+      return store.commit({ ...call, records: unpackRecords(call.records) })
     case 'reopen':
       return store.reopen()
   }

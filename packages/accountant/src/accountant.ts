@@ -9,6 +9,7 @@ import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import {
   type Address,
+  channelAddress,
   Fault,
   field,
   fromHex,
@@ -23,6 +24,7 @@ import { createAdmission } from './admission.ts'
 import { createChannelView } from './channel-view.ts'
 import { createCollector } from './collector.ts'
 import { createExchangeService } from './exchange-service.ts'
+import { createFastExits } from './fast-exits.ts'
 import { type AccountantStatus, createHttpServer } from './http-server.ts'
 import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
@@ -80,6 +82,9 @@ export const minDelta = 10n ** 12n
 /** Each look at a channel asks them all. */
 const maxRpcs = 3
 
+/** An exit that is over gives the channel its capacity back: nobody waits for that. */
+const lookAtExitsEveryMs = 5_000
+
 /** A quiet chain's blocks are looked at again after a restart, for this long at most. */
 const cursorEveryMs = 60_000
 const cursorTable = table('cursors', message({ nextBlock: field(0, uint(64)) }))
@@ -102,8 +107,16 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   const domain = { chainId, verifyingContract: accountant }
   const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
   const ledger = await openLedger({ store: ledgerStore, crypto, sign: signatures.signDecisions })
+  const clients = [client, ...others]
+  const onFault = (fault: Fault) => log(fault.message)
   const channels = createChannelView(
-    { clients: [client, ...others], crypto, now, onFault: (fault) => log(fault.message) },
+    {
+      clients,
+      crypto,
+      now,
+      onFault,
+      leavingOf: (channel) => ledger.get('fastExits', channel)?.exit.amount ?? 0n,
+    },
     profile,
     {
       accountant,
@@ -124,13 +137,25 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     streamConnections: () => streams.connections,
     credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
     promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
+    fastExits: () => fastExits.size,
   })
   const admitted = createAdmission(
     { exchange: calls.exchange, now },
     { bytesPerSecond: options.partyBytesPerSecond, maxBytes: maxBatchBytes },
   )
   const service = { ...calls, exchange: metrics.observe(admitted) }
-  const onFault = (fault: Fault) => log(fault.message)
+  const fastExits = createFastExits(
+    {
+      clients,
+      crypto,
+      ledger,
+      channels,
+      channelOf: (consumer) => channelAddress(crypto, profile.contracts, consumer, accountant),
+      sign: signatures.sign,
+      onFault,
+    },
+    { chainId, exitDelayS: terms.exitDelay, confirmationDepth: profile.confirmationDepth, everyMs: lookAtExitsEveryMs },
+  )
   const collector = createCollector(
     { sender: createSender(client, operatorKey), crypto, ledger, channels, now, onFault },
     {
@@ -221,6 +246,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     trustProxy: options.trustProxy,
     crypto,
     service,
+    fastExits,
     metrics,
     domain,
     now,
@@ -247,6 +273,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       await server.close()
       await Promise.all([settlements.close(), exits.close()])
       await collector.close()
+      await fastExits.close()
       await ledger.close()
       await signatures.close()
       store.close()

@@ -24,6 +24,8 @@ import {
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ExchangeFrom } from './admission.ts'
 import type { ExchangeService } from './exchange-service.ts'
+import { addFastExitRoutes } from './fast-exit-routes.ts'
+import type { FastExits } from './fast-exits.ts'
 import type { Metrics } from './metrics.ts'
 
 export interface AccountantStatus {
@@ -41,6 +43,7 @@ export interface AccountantStatus {
 export interface HttpDeps {
   readonly crypto: Crypto
   readonly service: Omit<ExchangeService, 'exchange'> & { readonly exchange: ExchangeFrom }
+  readonly fastExits: FastExits
   readonly metrics: Metrics
   readonly domain: Domain
   readonly now: () => number
@@ -50,6 +53,15 @@ export interface HttpDeps {
   /** Whether the address that a proxy names is who asks; only where nobody else can reach the port. */
   readonly trustProxy: boolean
   readonly log: (line: string) => void
+}
+
+/** What routes of other files share. */
+export interface SignedRoutes {
+  /** Who signed this request; undefined after the refusal was sent. */
+  signerOf(request: FastifyRequest, reply: FastifyReply): Address | undefined
+  bodyOf(request: FastifyRequest): Uint8Array
+  send(reply: FastifyReply, encoded: Uint8Array): FastifyReply
+  refuseBody(reply: FastifyReply): FastifyReply
 }
 
 const cbor = 'application/cbor'
@@ -123,6 +135,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (consumer === undefined) return reply
     return send(reply, encodeMessage(statementSchema, await service.stateCapacity(consumer)))
   })
+
+  const refuseBody = (reply: FastifyReply) => reply.code(400).send(malformed)
+  addFastExitRoutes(server, { signerOf, bodyOf, send, refuseBody }, deps.fastExits)
 
   server.get('/v1/status', status)
   server.get('/metrics', async (_request, reply) =>

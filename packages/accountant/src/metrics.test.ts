@@ -9,6 +9,7 @@ const observed = {
   streamConnections: () => 4,
   credited: () => 1_500_000_000_000_000_000n,
   promises: () => 7,
+  fastExits: () => 1,
 }
 const from = { address: '192.0.2.1' }
 const signed = { content: new Uint8Array(), signature: new Uint8Array() }

@@ -16,6 +16,8 @@ export interface Observed {
   streamConnections(): number
   credited(): bigint
   promises(): number
+  /** Co-signed and not over. */
+  fastExits(): number
 }
 
 export interface Metrics {
@@ -53,6 +55,7 @@ export function createMetrics(observed: Observed): Metrics {
     // Counted in whole MYST: Prometheus keeps 53 bits, and accounts are kept elsewhere.
     ['accountant_credited_myst', 'Promised to providers so far.', () => Number(observed.credited() / 10n ** 12n) / 1e6],
     ['accountant_promises', 'Consumer promises credited so far.', observed.promises],
+    ['accountant_fast_exits', 'Fast exits co-signed, and neither executed nor expired yet.', observed.fastExits],
   ]
   for (const [name, help, value] of gauges) {
     new Gauge({

@@ -15,7 +15,11 @@ import {
   type ExchangeReply,
   encodeMessage,
   exchangeReplySchema,
+  type FastExitReply,
+  type FastExitTerms,
   Fault,
+  fastExitReplySchema,
+  fastExitSchema,
   maxBatchBytes,
   type ProviderStanding,
   providerStandingSchema,
@@ -41,6 +45,8 @@ export interface AccountantClient {
   providerStanding(): Promise<ProviderStanding>
   consumerStanding(): Promise<ConsumerStanding>
   capacityStatement(): Promise<SignedContent>
+  /** The operator's signature under a fast exit from one's own channel; the same exit may be asked for again. */
+  fastExit(exit: FastExitTerms): Promise<FastExitReply>
 }
 
 const timeoutMs = 10_000
@@ -98,5 +104,6 @@ export function createAccountantClient(
     providerStanding: () => ask(providerStandingSchema, 'GET', '/v1/providers/me'),
     consumerStanding: () => ask(consumerStandingSchema, 'GET', '/v1/consumers/me'),
     capacityStatement: () => ask(signedContent(1024), 'POST', '/v1/capacity-statement'),
+    fastExit: (exit) => ask(fastExitReplySchema, 'POST', '/v1/fast-exit', encodeMessage(fastExitSchema, exit)),
   }
 }

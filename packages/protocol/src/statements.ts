@@ -5,6 +5,7 @@
  */
 
 import { accountantPromiseMessage } from './exchange.ts'
+import { openFastExitMessage } from './fast-exit.ts'
 import { address, bytes, field, flag, message, optional, uint, type ValueOfSchema } from './message.ts'
 import { contentType } from './signed-content.ts'
 import { signedPromiseSchema } from './signed-promise.ts'
@@ -39,6 +40,8 @@ export const consumerStandingSchema = message({
   channel: field(0, address),
   capacity: field(1, uint(256)),
   highest: optional(2, signedPromiseSchema),
+  /** Co-signed and not over: `capacity` is without it. */
+  fastExit: optional(3, openFastExitMessage),
 })
 export type ConsumerStanding = ValueOfSchema<typeof consumerStandingSchema>
 

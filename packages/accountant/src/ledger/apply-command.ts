@@ -8,6 +8,7 @@ import type { Crypto } from '@myst/protocol'
 import type { Decision } from './answer.ts'
 import type { LedgerCommand } from './commands.ts'
 import { type ExchangeResult, exchangeBatch } from './exchange-batch.ts'
+import { closeFastExit, type FastExitOutcome, type OpenFastExitResult, openFastExit } from './fast-exit.ts'
 import type { LedgerDraft } from './records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
@@ -16,6 +17,8 @@ export interface LedgerResults {
   exchange: ExchangeResult
   /** False where the preimage opens no lock that waits for it. */
   reveal: boolean
+  'open-fast-exit': OpenFastExitResult
+  'close-fast-exit': FastExitOutcome
 }
 
 /** The result, or an answer that must be signed to become one. */
@@ -27,5 +30,9 @@ export function applyCommand(draft: LedgerDraft, crypto: Crypto, command: Ledger
       return exchangeBatch(draft, crypto, command)
     case 'reveal':
       return { result: revealPreimage(draft, crypto, command.provider, command.preimage) }
+    case 'open-fast-exit':
+      return { result: openFastExit(draft, command) }
+    case 'close-fast-exit':
+      return { result: closeFastExit(draft, command) }
   }
 }

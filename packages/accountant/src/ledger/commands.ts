@@ -6,7 +6,6 @@
  */
 
 import {
-  type Address,
   address,
   type Batch,
   batchSchema,
@@ -26,6 +25,7 @@ import {
   type ValueOfSchema,
   variants,
 } from '@myst/protocol'
+import { closeFastExitSchema, openFastExitSchema } from './fast-exit.ts'
 
 /** What the caller found out about one item before the ledger sees it. */
 const itemFactsSchema = message({
@@ -37,6 +37,8 @@ const itemFactsSchema = message({
   capacity: field(2, uint(256)),
   /** An exit is open: for less than half its delay, or longer. */
   exit: field(3, oneOf(['none', 'early', 'late'])),
+  /** Where the channel ever had a fast exit: the block from which on the chain shows that capacity. */
+  block: optional(4, uint(64)),
 })
 export type ItemFacts = ValueOfSchema<typeof itemFactsSchema>
 
@@ -69,10 +71,17 @@ const exchangeSchema: Schema<ExchangeCommand> = {
 /** A preimage that somebody showed for this provider's newest lock. */
 const revealSchema = message({ provider: field(0, address), preimage: field(1, bytes(32, 32)) })
 
-export const ledgerCommandSchema = variants({ exchange: exchangeSchema, reveal: revealSchema })
+export const ledgerCommandSchema = variants({
+  exchange: exchangeSchema,
+  reveal: revealSchema,
+  'open-fast-exit': openFastExitSchema,
+  'close-fast-exit': closeFastExitSchema,
+})
 export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>
 export type CommandOf<K extends LedgerCommand['kind']> = Extract<LedgerCommand, { readonly kind: K }>
 
-/** Whose account a command is about. */
-export const providerOf = (command: LedgerCommand): Address =>
-  command.kind === 'exchange' ? command.batch.provider : command.provider
+/** Whose account a command is about: a provider's, or a channel's. */
+export function subjectOf(command: LedgerCommand): string {
+  if (command.kind === 'exchange') return command.batch.provider
+  return 'provider' in command ? command.provider : command.channel
+}

@@ -26,6 +26,7 @@ import {
 import type { Decision } from './answer.ts'
 import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
 import type { ExchangeCommand, ItemFacts } from './commands.ts'
+import { capacityLeft } from './fast-exit.ts'
 import {
   agreementKeyOf,
   type LedgerDraft,
@@ -125,7 +126,7 @@ function checkItem(
   if (facts.exit === 'late') return 'promise-channel-closing'
   const before = draft.get('agreements', agreementKeyOf(facts.channel, batch.provider, agreement.id))?.total ?? 0n
   if (agreement.total < before + minDelta) return 'promise-total-not-increasing'
-  if (amount > facts.capacity) return 'promise-over-capacity'
+  if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'
   return facts.signer === consumer ? undefined : 'promise-wrong-signer'
 }
 

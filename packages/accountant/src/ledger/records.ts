@@ -22,6 +22,7 @@ import {
   type ValueOfSchema,
 } from '@myst/protocol'
 import { type ChannelAccount, channelAccountSchema } from './channel-account.ts'
+import { type FastExitRecord, fastExitRecordSchema } from './fast-exit.ts'
 
 const agreementSchema = message({ total: field(0, uint(256)) })
 export type AgreementAccount = ValueOfSchema<typeof agreementSchema>
@@ -55,6 +56,7 @@ export const ledgerSchemas = {
   providers: providerAccountSchema,
   locks: lockSchema,
   totals: totalsSchema,
+  fastExits: fastExitRecordSchema,
 } as const
 
 export interface LedgerRecords {
@@ -65,6 +67,8 @@ export interface LedgerRecords {
   locks: RevealedLock
   /** One record, under `totalsKey`. */
   totals: LedgerTotals
+  /** The last one of each channel. */
+  fastExits: FastExitRecord
 }
 export const totalsKey = 'all'
 export type TableName = keyof LedgerRecords

@@ -5,7 +5,7 @@
  * collector: they have their own tests.
  */
 
-import { batchAnswerSchema, decodeMessage, Fault, referenceCrypto } from '@myst/protocol'
+import { type Address, batchAnswerSchema, decodeMessage, Fault, referenceCrypto } from '@myst/protocol'
 import { createMemoryLedgerStore, type LedgerStore } from '@myst/store'
 import { alice, bob, carol, dave, type Mistake, mallory, person } from '@myst/testkit'
 import { describe, expect, test } from 'vitest'
@@ -68,8 +68,10 @@ function play(subject: Subject, seed: number): void {
   const random = randomOf(seed)
   const under = (limit: number) => Math.floor(random() * limit)
   const pick = <T>(list: readonly T[]): T => list[under(list.length)] as T
-  const { send, reveal, ruin, lock } = createWorlds(subject, people)
+  const { send, reveal, fastExit, fastExitLook, ruin, lock } = createWorlds(subject, people)
   let world = nothing
+  /** What leaves each channel at once, and the nonce of it. */
+  const leaving = new Map<Address, { amount: number; nonce: number }>()
   for (let step = 0; step < 10; step++) {
     const provider = pick(people.providers)
     if (under(4) === 0) world = reveal(world, provider)
@@ -83,11 +85,26 @@ function play(subject: Subject, seed: number): void {
     const capacity = 6 + under(8)
     const exit = pick(['none', 'none', 'early', 'late'] as const)
     const before = world.items.length
+    const leaver = pick(people.consumers)
+    const open = leaving.get(leaver)
+    if (open === undefined) {
+      const wish = { consumer: leaver, amount: 1 + under(capacity), nonce: step + 1, settled: 0, block: 0 }
+      const opened = fastExit(world, { ...wish, capacity, pendingExit: exit !== 'none' })
+      if (opened !== undefined) leaving.set(leaver, wish)
+      const most = Math.max(0, ...world.items.filter((of) => of.consumer === leaver).map((of) => of.amount))
+      if (opened !== undefined && (exit !== 'none' || most + wish.amount > capacity)) {
+        throw new Error(`seed ${seed}, step ${step}: co-signed ${wish.amount} of ${capacity} above ${most}`)
+      }
+      world = opened ?? world
+    } else if (under(3) === 0) {
+      world = fastExitLook(world, leaver, { nonce: open.nonce, isNonceUsed: false, isLate: true, block: 0 })
+      leaving.delete(leaver)
+    }
     ;[world] = send(world, provider, wishes, { withhold: under(3) === 0, capacity, exit })
     const why = ruin(world)
     if (why !== undefined) throw new Error(`seed ${seed}, step ${step}: ${why}`)
-    for (const { amount } of world.items.slice(before)) {
-      if (amount > capacity || exit === 'late')
+    for (const { amount, consumer } of world.items.slice(before)) {
+      if (amount + (leaving.get(consumer)?.amount ?? 0) > capacity || exit === 'late')
         throw new Error(`seed ${seed}, step ${step}: A2: ${amount} of ${capacity}`)
     }
   }
@@ -119,6 +136,8 @@ const rules: readonly Rule[] = [
       withoutPrefix,
       withoutReveal,
       inExchange('takes any lock', "return 'promise-wrong-lock'", 'void 0'),
+      mistake('credits what leaves', 'fast-exit.ts', 'maxOf(0n, capacity - record.exit.amount)', 'capacity'),
+      mistake('lets credited money leave', 'fast-exit.ts', 'account === undefined ? 0n : highestAmount(account)', '0n'),
       mistake(
         'forgets items under the highest revealed amount',
         'channel-account.ts',
@@ -137,7 +156,11 @@ const rules: readonly Rule[] = [
       expect(codeOf(await opened.apply(above))).toBe('promise-over-capacity')
     },
     mistakes: [
-      inExchange('never looks at the capacity', "if (amount > facts.capacity) return 'promise-over-capacity'", ''),
+      inExchange(
+        'never looks at the capacity',
+        "if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'",
+        '',
+      ),
     ],
   },
   {

@@ -21,6 +21,7 @@ import {
 } from '@myst/protocol'
 import { openSqliteStore, table } from '@myst/store'
 import { createAdmission } from './admission.ts'
+import { createAger } from './ager.ts'
 import { createChannelView } from './channel-view.ts'
 import { createCollector } from './collector.ts'
 import { createExchangeService } from './exchange-service.ts'
@@ -61,6 +62,8 @@ export interface Accountant {
   status(): Promise<AccountantStatus>
   /** Settles every revealed promise now. @returns what was collected. */
   collect(): Promise<bigint>
+  /** Looks now which fast exits are over; else it does so every few seconds. */
+  lookAtFastExits(): Promise<void>
   close(): Promise<void>
 }
 
@@ -84,6 +87,8 @@ const maxRpcs = 3
 
 /** An exit that is over gives the channel its capacity back: nobody waits for that. */
 const lookAtExitsEveryMs = 5_000
+/** Time is told, and a part of what is a month old forgotten; a process that ends sooner loses so much time. */
+const ageEveryMs = 600_000
 
 /** A quiet chain's blocks are looked at again after a restart, for this long at most. */
 const cursorEveryMs = 60_000
@@ -138,6 +143,9 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
     promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
     fastExits: () => fastExits.size,
+    agreements: () => ager.agreements,
+    locks: () => ager.locks,
+    forgotten: () => ager.forgotten,
   })
   const admitted = createAdmission(
     { exchange: calls.exchange, now },
@@ -156,6 +164,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     },
     { chainId, exitDelayS: terms.exitDelay, confirmationDepth: profile.confirmationDepth, everyMs: lookAtExitsEveryMs },
   )
+  const ager = createAger({ ledger, elapsedMs: () => performance.now(), onFault }, { everyMs: ageEveryMs })
   const collector = createCollector(
     { sender: createSender(client, operatorKey), crypto, ledger, channels, now, onFault },
     {
@@ -268,12 +277,14 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     url,
     status,
     collect: () => collector.collect({ all: true }),
+    lookAtFastExits: fastExits.look,
     async close() {
       streams.close()
       await server.close()
       await Promise.all([settlements.close(), exits.close()])
       await collector.close()
       await fastExits.close()
+      await ager.close()
       await ledger.close()
       await signatures.close()
       store.close()

@@ -18,6 +18,11 @@ export interface Observed {
   promises(): number
   /** Co-signed and not over. */
   fastExits(): number
+  /** Records in the ledger, at the last look. */
+  agreements(): number
+  locks(): number
+  /** Records. */
+  forgotten(): number
 }
 
 export interface Metrics {
@@ -56,6 +61,9 @@ export function createMetrics(observed: Observed): Metrics {
     ['accountant_credited_myst', 'Promised to providers so far.', () => Number(observed.credited() / 10n ** 12n) / 1e6],
     ['accountant_promises', 'Consumer promises credited so far.', observed.promises],
     ['accountant_fast_exits', 'Fast exits co-signed, and neither executed nor expired yet.', observed.fastExits],
+    ['accountant_agreements', 'Agreements in the ledger; below the floor they are forgotten.', observed.agreements],
+    ['accountant_locks', 'Revealed locks in the ledger; they are forgotten after a month.', observed.locks],
+    ['accountant_forgotten_records', 'Agreements and locks forgotten since the start.', observed.forgotten],
   ]
   for (const [name, help, value] of gauges) {
     new Gauge({

@@ -64,6 +64,7 @@ export const itemRefusals = {
   'promise-wrong-lock': { final: true },
   'promise-wrong-channel': { final: true },
   'promise-channel-closing': { final: true },
+  'promise-too-old': { final: true },
   'promise-total-not-increasing': { final: true },
   'promise-over-capacity': { final: false },
   'promise-amount-behind': { final: true },

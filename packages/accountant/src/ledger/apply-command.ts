@@ -9,6 +9,7 @@ import type { Decision } from './answer.ts'
 import type { LedgerCommand } from './commands.ts'
 import { type ExchangeResult, exchangeBatch } from './exchange-batch.ts'
 import { closeFastExit, type FastExitOutcome, type OpenFastExitResult, openFastExit } from './fast-exit.ts'
+import { type AgeResult, age } from './floor.ts'
 import type { LedgerDraft } from './records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
@@ -19,6 +20,7 @@ export interface LedgerResults {
   reveal: boolean
   'open-fast-exit': OpenFastExitResult
   'close-fast-exit': FastExitOutcome
+  age: AgeResult
 }
 
 /** The result, or an answer that must be signed to become one. */
@@ -34,5 +36,7 @@ export function applyCommand(draft: LedgerDraft, crypto: Crypto, command: Ledger
       return { result: openFastExit(draft, command) }
     case 'close-fast-exit':
       return { result: closeFastExit(draft, command) }
+    case 'age':
+      return { result: age(draft, command) }
   }
 }

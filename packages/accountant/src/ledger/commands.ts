@@ -26,6 +26,7 @@ import {
   variants,
 } from '@myst/protocol'
 import { closeFastExitSchema, openFastExitSchema } from './fast-exit.ts'
+import { ageSchema } from './floor.ts'
 
 /** What the caller found out about one item before the ledger sees it. */
 const itemFactsSchema = message({
@@ -76,12 +77,14 @@ export const ledgerCommandSchema = variants({
   reveal: revealSchema,
   'open-fast-exit': openFastExitSchema,
   'close-fast-exit': closeFastExitSchema,
+  age: ageSchema,
 })
 export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>
 export type CommandOf<K extends LedgerCommand['kind']> = Extract<LedgerCommand, { readonly kind: K }>
 
-/** Whose account a command is about: a provider's, or a channel's. */
+/** Whose account a command is about: a provider's, a channel's, or time's. */
 export function subjectOf(command: LedgerCommand): string {
   if (command.kind === 'exchange') return command.batch.provider
+  if (command.kind === 'age') return command.kind
   return 'provider' in command ? command.provider : command.channel
 }

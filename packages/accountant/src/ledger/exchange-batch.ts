@@ -18,6 +18,7 @@ import {
   type ItemRefusalCode,
   type ItemVerdict,
   itemRefusals,
+  maxOf,
   refuse,
   type SignedContent,
   type SignedPromise,
@@ -27,6 +28,7 @@ import type { Decision } from './answer.ts'
 import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
 import type { ExchangeCommand, ItemFacts } from './commands.ts'
 import { capacityLeft } from './fast-exit.ts'
+import { floorOf } from './floor.ts'
 import {
   agreementKeyOf,
   type LedgerDraft,
@@ -98,7 +100,8 @@ function exchangeItem(
   // Until its signature is good, nobody learns from a refusal what a stranger's channel has promised.
   if (code !== undefined) return refusedItem(facts.signer === item.consumer ? code : 'promise-wrong-signer')
   const key = agreementKeyOf(facts.channel, command.batch.provider, agreement.id)
-  const delta = agreement.total - (draft.get('agreements', key)?.total ?? 0n)
+  const before = draft.get('agreements', key)
+  const delta = agreement.total - (before?.total ?? 0n)
   const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
   const credited = creditItem(account, item, delta)
   if (credited === undefined) {
@@ -106,7 +109,8 @@ function exchangeItem(
   }
   const known = draft.get('locks', hashlock)
   draft.put('channels', facts.channel, known === undefined ? credited : revealItems(credited, hashlock, known.preimage))
-  draft.put('agreements', key, { total: agreement.total })
+  const { amount } = item.promise
+  draft.put('agreements', key, { total: agreement.total, amount: maxOf(amount, before?.amount ?? 0n) })
   return { delta }
 }
 
@@ -124,6 +128,8 @@ function checkItem(
     return 'promise-wrong-lock'
   }
   if (facts.exit === 'late') return 'promise-channel-closing'
+  const floor = floorOf(draft, facts.channel)
+  if (floor !== undefined && amount <= floor) return 'promise-too-old'
   const before = draft.get('agreements', agreementKeyOf(facts.channel, batch.provider, agreement.id))?.total ?? 0n
   if (agreement.total < before + minDelta) return 'promise-total-not-increasing'
   if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'

@@ -151,9 +151,9 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
   async function commit(group: DecidedGroup, signed: SignedDecisions): Promise<void> {
     try {
       const draft = state.seal(group.answer(signed))
-      if (draft.records.length === 0) return
+      if (draft.held.length === 0) return
       const next = log.next(stepsOf(group, signed), draft.digest)
-      await store.commit({ records: draft.records, ...next })
+      await store.commit({ records: draft.records, removed: draft.removed, ...next })
       state.merge(draft)
       log.append(next)
     } catch (cause) {

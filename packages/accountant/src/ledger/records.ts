@@ -23,8 +23,13 @@ import {
 } from '@myst/protocol'
 import { type ChannelAccount, channelAccountSchema } from './channel-account.ts'
 import { type FastExitRecord, fastExitRecordSchema } from './fast-exit.ts'
+import { type Floor, floorSchema, type LedgerClock, ledgerClockSchema, observedMs } from './floor-records.ts'
 
-const agreementSchema = message({ total: field(0, uint(256)) })
+const agreementSchema = message({
+  total: field(0, uint(256)),
+  /** The highest of its promises: once the channel's floor is there, nothing of it can be credited. */
+  amount: field(1, uint(256)),
+})
 export type AgreementAccount = ValueOfSchema<typeof agreementSchema>
 
 export const providerAccountSchema = message({
@@ -38,7 +43,12 @@ export const providerAccountSchema = message({
 })
 export type ProviderAccount = ValueOfSchema<typeof providerAccountSchema>
 
-export const lockSchema = message({ provider: field(0, address), preimage: field(1, bytes(32, 32)) })
+export const lockSchema = message({
+  provider: field(0, address),
+  preimage: field(1, bytes(32, 32)),
+  /** The ledger's own time of the reveal. */
+  atMs: field(2, observedMs),
+})
 export type RevealedLock = ValueOfSchema<typeof lockSchema>
 
 export const totalsSchema = message({
@@ -57,6 +67,8 @@ export const ledgerSchemas = {
   locks: lockSchema,
   totals: totalsSchema,
   fastExits: fastExitRecordSchema,
+  floors: floorSchema,
+  clock: ledgerClockSchema,
 } as const
 
 export interface LedgerRecords {
@@ -69,6 +81,10 @@ export interface LedgerRecords {
   totals: LedgerTotals
   /** The last one of each channel. */
   fastExits: FastExitRecord
+  /** By channel. */
+  floors: Floor
+  /** One record, under `clockKey`. */
+  clock: LedgerClock
 }
 export const totalsKey = 'all'
 export type TableName = keyof LedgerRecords
@@ -81,6 +97,7 @@ export interface LedgerView {
 }
 export interface LedgerDraft extends LedgerView {
   put<T extends keyof LedgerRecords>(table: T, key: string, record: LedgerRecords[T]): void
+  remove(table: TableName, key: string): void
 }
 
 export const agreementKeyOf = (channel: Address, provider: Address, id: Bytes32): string =>

@@ -13,7 +13,7 @@ import type { CommandOf, ItemFacts } from './commands.ts'
 import { randomOf } from './crash.fixture.ts'
 import type { ExchangeResult } from './exchange-batch.ts'
 import { ledgerWith, withoutPrefix, withoutReveal } from './mistakes.fixture.ts'
-import { createWorlds, nothing, type Subject } from './solvency.fixture.ts'
+import { createWorlds, nothing, type Subject, type World } from './solvency.fixture.ts'
 import * as ledger from './testing.ts'
 import { commandOf, item, lockOf, preimageOf, type Terms, word } from './testing.ts'
 
@@ -63,18 +63,22 @@ const people = {
   providers: [bob, carol, person(8n)].map(({ identity }) => identity),
 }
 
+const isSamePromise = (a: World['items'][number], b: World['items'][number]) =>
+  a.consumer === b.consumer && a.provider === b.provider && a.amount === b.amount && a.total === b.total
+
 /** One random story: batches of three consumers' promises at three providers, in any order, with anything withheld. */
 function play(subject: Subject, seed: number): void {
   const random = randomOf(seed)
   const under = (limit: number) => Math.floor(random() * limit)
   const pick = <T>(list: readonly T[]): T => list[under(list.length)] as T
-  const { send, reveal, fastExit, fastExitLook, ruin, lock } = createWorlds(subject, people)
+  const { send, reveal, fastExit, fastExitLook, month, ruin, lock } = createWorlds(subject, people)
   let world = nothing
   /** What leaves each channel at once, and the nonce of it. */
   const leaving = new Map<Address, { amount: number; nonce: number }>()
   for (let step = 0; step < 10; step++) {
     const provider = pick(people.providers)
     if (under(4) === 0) world = reveal(world, provider)
+    if (under(4) === 0) world = month(world)
     const epoch = (world.epochs[provider] ?? 0) + 1
     const wishes = Array.from({ length: 1 + under(3) }, () => {
       const amount = 1 + under(12)
@@ -103,7 +107,10 @@ function play(subject: Subject, seed: number): void {
     ;[world] = send(world, provider, wishes, { withhold: under(3) === 0, capacity, exit })
     const why = ruin(world)
     if (why !== undefined) throw new Error(`seed ${seed}, step ${step}: ${why}`)
-    for (const { amount, consumer } of world.items.slice(before)) {
+    for (const one of world.items.slice(before)) {
+      const { amount, consumer } = one
+      const again = world.items.filter((of) => isSamePromise(of, one)).length > 1
+      if (again) throw new Error(`seed ${seed}, step ${step}: A4: credited twice`)
       if (amount + (leaving.get(consumer)?.amount ?? 0) > capacity || exit === 'late')
         throw new Error(`seed ${seed}, step ${step}: A2: ${amount} of ${capacity}`)
     }
@@ -136,6 +143,13 @@ const rules: readonly Rule[] = [
       withoutPrefix,
       withoutReveal,
       inExchange('takes any lock', "return 'promise-wrong-lock'", 'void 0'),
+      inExchange('credits again what it forgot', "return 'promise-too-old'", 'void 0'),
+      mistake(
+        'forgets what is not under the floor',
+        'floor.ts',
+        'floor !== undefined && agreement.amount <= floor',
+        'floor !== undefined',
+      ),
       mistake('credits what leaves', 'fast-exit.ts', 'maxOf(0n, capacity - record.exit.amount)', 'capacity'),
       mistake('lets credited money leave', 'fast-exit.ts', 'account === undefined ? 0n : highestAmount(account)', '0n'),
       mistake(
@@ -204,8 +218,8 @@ const rules: readonly Rule[] = [
       mistake(
         'answers before the commit',
         'ledger.ts',
-        'await store.commit({ records: draft.records, ...next })',
-        'void Promise.resolve(store.commit({ records: draft.records, ...next })).catch(() => {})',
+        'await store.commit({ records: draft.records, removed: draft.removed, ...next })',
+        'void Promise.resolve(store.commit({ records: draft.records, removed: draft.removed, ...next })).catch(() => {})',
       ),
       mistake('takes a retry for success', 'ledger.ts', "cause.code === 'store-full'", 'true'),
     ],
@@ -319,7 +333,7 @@ const rules: readonly Rule[] = [
         'if (batch.lastPreimage !== undefined) revealPreimage(draft, crypto, batch.provider, batch.lastPreimage)\n' +
           'if (known !== undefined) return { result: known }',
       ),
-      mistake('writes for every command', 'ledger.ts', 'if (draft.records.length === 0) return', ''),
+      mistake('writes for every command', 'ledger.ts', 'if (draft.held.length === 0) return', ''),
       mistake(
         'lets everybody wait for who came first',
         'command-queue.ts',

@@ -16,7 +16,15 @@ export type Subject = typeof LedgerTesting
 export interface World {
   readonly records: { readonly [T in keyof LedgerRecords]: ReadonlyMap<string, LedgerRecords[T]> }
   /** What was credited. */
-  readonly items: readonly { consumer: Address; provider: Address; lock: string; amount: number; delta: number }[]
+  readonly items: readonly {
+    consumer: Address
+    provider: Address
+    lock: string
+    amount: number
+    delta: number
+    /** Of its agreement, which is named with it. */
+    total: string
+  }[]
   /** What the accountant signed. */
   readonly promises: readonly { provider: Address; lock: string; amount: number }[]
   readonly revealed: ReadonlySet<string>
@@ -31,6 +39,8 @@ export const nothing: World = {
     locks: new Map(),
     totals: new Map(),
     fastExits: new Map(),
+    floors: new Map(),
+    clock: new Map(),
   },
   items: [],
   promises: [],
@@ -82,6 +92,8 @@ export interface Worlds {
   fastExit(world: World, wish: FastExitWish): World | undefined
   /** The accountant looks whether it is over. */
   fastExitLook(world: World, consumer: Address, look: FastExitLook): World
+  /** A month passes, and all is forgotten that may be. */
+  month(world: World): World
   /** The subset of secret preimages that ruins the accountant, or undefined. */
   ruin(world: World): string | undefined
   /** Two worlds with one key go on alike: what was revealed matters by its sums alone. */
@@ -143,10 +155,19 @@ export function createWorlds(
     if (!('decision' in outcome)) return [world, []] as [World, undefined[]]
     subject.recordAnswer(draft, outcome.decision, signed)
     const { verdicts } = outcome.decision.answer
-    const credited = batch.items.flatMap(({ consumer, promise: { hashlock, amount } }, index) => {
+    const credited = batch.items.flatMap(({ consumer, promise: { hashlock, amount, agreement } }, index) => {
       const { code, delta } = verdicts[index] ?? { code: 'none', delta: 0n }
       return code === undefined
-        ? [{ consumer, provider, lock: hashlock, amount: Number(amount), delta: Number(delta) }]
+        ? [
+            {
+              consumer,
+              provider,
+              lock: hashlock,
+              amount: Number(amount),
+              delta: Number(delta),
+              total: `${agreement.id} ${agreement.total}`,
+            },
+          ]
         : []
     })
     const after: World = {
@@ -202,6 +223,20 @@ export function createWorlds(
     return { ...world, records: draft.done() }
   }
 
+  function month(world: World): World {
+    const draft = draftOf(world)
+    const agreements = [...world.records.agreements.keys()].map((key) => {
+      const [channel, provider, id] = key.split('/') as [Address, Address, Bytes32]
+      return { channel, provider, id }
+    })
+    const channels = [...world.records.channels.keys()] as Address[]
+    const locks = [...world.records.locks.keys()] as Bytes32[]
+    for (const elapsedMs of [30 * 86_400_000, 0]) {
+      subject.applyCommand(draft, crypto, { kind: 'age', elapsedMs, channels, agreements, locks })
+    }
+    return { ...world, records: draft.done() }
+  }
+
   function ruin(world: World): string | undefined {
     const secret = [...new Set(world.promises.map((of) => of.lock))].filter((of) => !world.revealed.has(of))
     for (let subset = 0; subset < 2 ** secret.length; subset++) {
@@ -237,6 +272,7 @@ export function createWorlds(
       const secret = own.filter((of) => open(of.lock)).map(({ amount, delta, provider }) => [amount, delta, provider])
       return [
         `${account?.revealedAmount}/${account?.revealedSum}/${account?.open.map((of) => [of.delta, of.signed.promise.amount])}`,
+        floorKey(world.records.floors.get(channelOf(consumer))),
         fastExitKey(world.records.fastExits.get(channelOf(consumer))),
         most(shown.map(({ amount }) => amount)),
         shown.reduce((sum, { delta }) => sum + delta, 0),
@@ -247,10 +283,11 @@ export function createWorlds(
     return JSON.stringify([perProvider, perChannel, totals])
   }
 
-  return { lock, send, reveal, fastExit, fastExitLook, ruin, keyOf }
+  return { lock, send, reveal, fastExit, fastExitLook, month, ruin, keyOf }
 }
 
 const noExit = { transactor: zeroAddress, fee: 0n }
+const floorKey = (of: LedgerRecords['floors'] | undefined) => (of === undefined ? '' : `${of.floor}/${of.mark?.amount}`)
 const fastExitKey = (of: LedgerRecords['fastExits'] | undefined) =>
   of === undefined ? '' : `${of.isOpen && of.exit.amount}/${of.exit.nonce}/${of.sinceBlock}`
 
@@ -262,6 +299,7 @@ function draftOf(world: World): LedgerDraft & { done(): World['records'] } {
   return {
     get: (name, key) => tables[name].get(key),
     put: (name, key, record) => void tables[name].set(key, record),
+    remove: (name, key) => void tables[name].delete(key),
     done: () => tables,
   }
 }

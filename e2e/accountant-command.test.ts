@@ -123,6 +123,21 @@ test('at first start it says what it needs; a key that is not the operator’s i
   expect(wrong.stderr).toContain('operator-key-wrong')
 }, 60_000)
 
+test('with two keys it signs with the one that the contract knows', async () => {
+  const made = await runMyst('--data-dir', 'other', 'identity', 'create', '--passphrase-file', 'operator.pass')
+  expect(made.exitCode).toBe(0)
+  await runMyst('--data-dir', 'other', 'identity', 'export', '--out', 'other.json')
+  const config = JSON.parse(readFileSync(join(world.dir, 'data/accountant.json'), 'utf8'))
+  const path = join(world.dir, 'two-keys.json')
+  const { keyFile, passphraseFile } = config
+  const next = { nextKeyFile: keyFile, nextPassphraseFile: passphraseFile }
+  writeFileSync(path, JSON.stringify({ ...config, ...next, keyFile: join(world.dir, 'other.json') }))
+  const up = start(programPath, [path])
+  await untilUp(up)
+  up.child.kill('SIGTERM')
+  expect((await up.ended).exitCode).toBe(0)
+}, 60_000)
+
 /** Of a provider nobody else has; empty, as an answer to it is an answer all the same. */
 function signedBatch(number: number) {
   const { accountants } = JSON.parse(readFileSync(join(world.dir, 'oxford.network.json'), 'utf8'))

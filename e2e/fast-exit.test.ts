@@ -5,38 +5,26 @@
 
 import { type Accountant, type AccountantOptions, startAccountant } from '@myst/accountant'
 import { createSender, readChannel } from '@myst/chain'
-import { consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
+import { consumerChannelAbi, mystTokenAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { richKeys } from '@myst/devnet'
 import {
   type Address,
-  type BatchAnswer,
-  batchAnswerSchema,
-  batchContent,
-  channelAddress,
   consumerStandingSchema,
-  decodeMessage,
-  derivePreimage,
   encodeMessage,
   type FastExitReply,
   type FastExitTerms,
   fastExitReplySchema,
   fastExitSchema,
   fastExitStruct,
-  hashlockOf,
-  hashPromise,
   hashTypedData,
-  maxBatchBytes,
   myst,
-  noTicks,
-  type PaymentPromise,
-  preimageSecret,
-  signContent,
   toHex,
   zeroAddress,
 } from '@myst/protocol'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { askSigned, openTestChain, postBatch, type TestChain } from './chain.fixture.ts'
+import { askSigned, openTestChain, type TestChain } from './chain.fixture.ts'
+import { createPair, type Pair } from './pair.fixture.ts'
 
 const crypto = await loadNativeCrypto()
 const host = '127.0.42.1'
@@ -72,61 +60,19 @@ async function start(confirmationDepth: number, change: Partial<AccountantOption
   })
 }
 
-let people = 0
-let aliceKey: Uint8Array
-let bobKey: Uint8Array
+let pairs = 0
+let pair: Pair
 let alice: Address
 let channel: Address
-let epoch: bigint
-let answer: BatchAnswer | undefined
+const credit = (amount: bigint) => pair.credit(amount)
 beforeEach(async () => {
-  people += 2
-  aliceKey = new Uint8Array(32).fill(people)
-  bobKey = new Uint8Array(32).fill(people + 1)
-  alice = crypto.addressOf(aliceKey)
-  epoch = 0n
-  answer = undefined
   logged.length = 0
-  const { contracts, accountant, faucet } = world.network
-  channel = channelAddress(crypto, contracts, alice, accountant)
-  await faucet(channel, paidIn)
-  await createSender(world.chain.client, richKeys.transactor).send({
-    to: contracts.registry,
-    abi: registryAbi,
-    name: 'openChannel',
-    args: [alice, accountant],
-  })
+  pairs += 1
+  pair = await createPair(crypto, world, pairs, paidIn)
+  ;({ alice, channel } = pair)
 })
 
-const chainOf = () => ({ chainId: world.profile.chainId, accountant: world.network.accountant })
-const preimageOf = (of: bigint) => derivePreimage(preimageSecret(bobKey), chainOf(), of)
-
-/** Alice promises so much to Bob, who exchanges it. @returns what became of it. */
-async function credit(amount: bigint): Promise<string> {
-  epoch += 1n
-  const { chainId, accountant } = chainOf()
-  const hashlock = hashlockOf(crypto, preimageOf(epoch))
-  const agreement = { id: toHex(new Uint8Array(32).fill(1)), provider: crypto.addressOf(bobKey), total: amount }
-  const promise: PaymentPromise = { amount, hashlock, agreement, ticks: noTicks }
-  const signature = crypto.sign(hashPromise(crypto, { chainId, channel }, promise), aliceKey)
-  const batch = {
-    provider: crypto.addressOf(bobKey),
-    epoch,
-    hashlock,
-    previousAmount: answer?.promise.amount ?? 0n,
-    ...(answer === undefined ? {} : { lastPreimage: preimageOf(epoch - 1n) }),
-    items: [{ consumer: alice, promise, signature }],
-  }
-  const domain = { chainId, verifyingContract: accountant }
-  const reply = await postBatch(world.accountantUrl, signContent(crypto, domain, batchContent, batch, bobKey))
-  if (reply.kind === 'refused') throw new Error(reply.code)
-  const opened = decodeMessage(batchAnswerSchema, reply.answer.content, maxBatchBytes)
-  if (!opened.ok) throw new Error(opened.refusal.code)
-  answer = opened.value
-  return answer.verdicts[0]?.code ?? 'accepted'
-}
-
-const ask = (exit: FastExitTerms, key = aliceKey): Promise<FastExitReply> =>
+const ask = (exit: FastExitTerms, key = pair.aliceKey): Promise<FastExitReply> =>
   askSigned(crypto, world, {
     key,
     method: 'POST',
@@ -135,7 +81,12 @@ const ask = (exit: FastExitTerms, key = aliceKey): Promise<FastExitReply> =>
     answer: fastExitReplySchema,
   })
 const standing = () =>
-  askSigned(crypto, world, { key: aliceKey, method: 'GET', path: '/v1/consumers/me', answer: consumerStandingSchema })
+  askSigned(crypto, world, {
+    key: pair.aliceKey,
+    method: 'GET',
+    path: '/v1/consumers/me',
+    answer: consumerStandingSchema,
+  })
 const stated = async () => (await standing()).capacity
 
 async function exitOf(amount: bigint, nonce = 1n): Promise<FastExitTerms> {
@@ -150,7 +101,7 @@ function signatureOf(reply: FastExitReply): Uint8Array {
 /** By somebody with gas; nobody is named. */
 async function execute(exit: FastExitTerms, operatorSignature: Uint8Array): Promise<void> {
   const domain = { chainId: world.profile.chainId, verifyingContract: channel }
-  const signature = toHex(crypto.sign(hashTypedData(crypto, domain, fastExitStruct, exit), aliceKey))
+  const signature = toHex(crypto.sign(hashTypedData(crypto, domain, fastExitStruct, exit), pair.aliceKey))
   await createSender(world.chain.client, richKeys.transactor).send({
     to: channel,
     abi: consumerChannelAbi,
@@ -206,7 +157,7 @@ test('a request that is not hers, not whole, or too long is refused', async () =
   expect(await ask(exit, mallory)).toMatchObject({ code: 'fast-exit-over-capacity', available: 0n })
   expect(await ask({ ...exit, fee: 1n })).toMatchObject({ code: 'fast-exit-shape' })
   expect(await ask({ ...exit, deadline: exit.deadline + 3_600n })).toMatchObject({ code: 'fast-exit-deadline' })
-  const shapeless = { key: aliceKey, method: 'POST', path: '/v1/fast-exit', body: Uint8Array.of(1) } as const
+  const shapeless = { key: pair.aliceKey, method: 'POST', path: '/v1/fast-exit', body: Uint8Array.of(1) } as const
   await expect(askSigned(crypto, world, { ...shapeless, answer: fastExitReplySchema })).rejects.toThrow('400')
   expect(await stated()).toBe(capacity)
 })

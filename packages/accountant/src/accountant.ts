@@ -30,6 +30,8 @@ import { type AccountantStatus, createHttpServer } from './http-server.ts'
 import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
 import { openLedgerStore } from './open-ledger-store.ts'
+import { watchOperator } from './operator-watch.ts'
+import { createResigning } from './resigning.ts'
 import { createSignaturePool } from './signatures/pool.ts'
 import { serveStream } from './stream-server.ts'
 
@@ -39,6 +41,8 @@ export interface AccountantOptions {
   readonly accountant: Address
   /** Signs promises and pays gas. */
   readonly operatorKey: Uint8Array
+  /** The key that replaces it. From the announcement on both are here; whichever the contract knows signs. */
+  readonly nextOperatorKey?: Uint8Array | undefined
   readonly dataDir: string
   /** `postgres://…` where several processes share a ledger; absent: a file in `dataDir`. */
   readonly ledger?: string | undefined
@@ -53,7 +57,7 @@ export interface AccountantOptions {
   /** A reverse proxy stands before it, and nobody else reaches the port. */
   readonly trustProxy: boolean
   readonly log: (line: string) => void
-  /** The shared ledger has, or may have, another writer: this process must end. */
+  /** The shared ledger has, or may have, another writer, or the operator was replaced: this process must end. */
   onLost?(fault: Fault): void
 }
 
@@ -87,6 +91,8 @@ const maxRpcs = 3
 
 /** An exit that is over gives the channel its capacity back: nobody waits for that. */
 const lookAtExitsEveryMs = 5_000
+/** What is signed with a replaced key must be signed again. */
+const lookAtOperatorEveryMs = 5_000
 /** Time is told, and a part of what is a month old forgotten; a process that ends sooner loses so much time. */
 const ageEveryMs = 600_000
 
@@ -95,7 +101,7 @@ const cursorEveryMs = 60_000
 const cursorTable = table('cursors', message({ nextBlock: field(0, uint(64)) }))
 
 export async function startAccountant(options: AccountantOptions): Promise<Accountant> {
-  const { profile, accountant, operatorKey, log } = options
+  const { profile, accountant, log } = options
   const { chainId } = profile
   const crypto = await loadNativeCrypto()
   const [rpcUrl = ''] = profile.rpcUrls
@@ -103,9 +109,9 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   // What they say is checked against the first one's, so they need not be there yet.
   const others = profile.rpcUrls.slice(1, maxRpcs).map((url) => openChain({ rpcUrl: url, chainId }))
   const terms = await readTerms()
-  if (terms.operator.toLowerCase() !== crypto.addressOf(operatorKey)) {
-    throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
-  }
+  const keys = [options.operatorKey, options.nextOperatorKey].filter((key) => key !== undefined)
+  const operatorKey = keys.find((key) => crypto.addressOf(key) === terms.operator)
+  if (operatorKey === undefined) throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
   const ledgerStore = await openLedgerStore({ onLost: () => {}, ...options })
   const store = openSqliteStore(`${options.dataDir}/accountant.db`)
   const now = Date.now
@@ -214,13 +220,20 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     store.commit([cursorTable.put(name, { nextBlock })])
   }
 
+  function readOperator(): Promise<Address> {
+    return reach(rpcUrl, async () => {
+      const found = await client.rpc.readContract({ address: accountant, abi: accountantAbi, functionName: 'operator' })
+      return found.toLowerCase() as Address
+    })
+  }
+
   async function readTerms() {
     const { rpc } = client
-    const read = (functionName: 'operator' | 'feeRate' | 'exitDelay') =>
+    const read = (functionName: 'feeRate' | 'exitDelay') =>
       rpc.readContract({ address: accountant, abi: accountantAbi, functionName })
     return reach(rpcUrl, async () => {
       const [operator, feeRate, exitDelay, maxRegistrationFee] = await Promise.all([
-        read('operator') as Promise<Address>,
+        readOperator(),
         read('feeRate') as Promise<bigint>,
         read('exitDelay') as Promise<bigint>,
         rpc.readContract({
@@ -251,11 +264,22 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     }
   }
 
+  const operatorWatch = watchOperator(
+    { readOperator, onRotated: options.onLost ?? onFault, onFault },
+    { operator: terms.operator, everyMs: lookAtOperatorEveryMs },
+  )
   const server = createHttpServer({
     trustProxy: options.trustProxy,
     crypto,
     service,
     fastExits,
+    resign: createResigning({
+      crypto,
+      ledger,
+      domain,
+      operator: terms.operator,
+      nextKey: operatorKey === options.operatorKey ? options.nextOperatorKey : undefined,
+    }),
     metrics,
     domain,
     now,
@@ -285,6 +309,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       await collector.close()
       await fastExits.close()
       await ager.close()
+      await operatorWatch.close()
       await ledger.close()
       await signatures.close()
       store.close()

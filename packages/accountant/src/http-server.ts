@@ -27,6 +27,8 @@ import type { ExchangeService } from './exchange-service.ts'
 import { addFastExitRoutes } from './fast-exit-routes.ts'
 import type { FastExits } from './fast-exits.ts'
 import type { Metrics } from './metrics.ts'
+import { addResignRoutes } from './resign-routes.ts'
+import type { Resign } from './resigning.ts'
 
 export interface AccountantStatus {
   readonly accountant: Address
@@ -44,6 +46,7 @@ export interface HttpDeps {
   readonly crypto: Crypto
   readonly service: Omit<ExchangeService, 'exchange'> & { readonly exchange: ExchangeFrom }
   readonly fastExits: FastExits
+  readonly resign: Resign
   readonly metrics: Metrics
   readonly domain: Domain
   readonly now: () => number
@@ -137,7 +140,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   })
 
   const refuseBody = (reply: FastifyReply) => reply.code(400).send(malformed)
-  addFastExitRoutes(server, { signerOf, bodyOf, send, refuseBody }, deps.fastExits)
+  const routes: SignedRoutes = { signerOf, bodyOf, send, refuseBody }
+  addFastExitRoutes(server, routes, deps.fastExits)
+  addResignRoutes(server, routes, deps.resign)
 
   server.get('/v1/status', status)
   server.get('/metrics', async (_request, reply) =>

@@ -1,7 +1,6 @@
 /**
- * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, ledger?, host, port,
- * collectEveryMs?, collectFrom?, openCost?, partyBytesPerSecond?,
- * trustProxy?}`.
+ * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, nextKeyFile?, nextPassphraseFile?, dataDir,
+ * ledger?, host, port, collectEveryMs?, collectFrom?, openCost?, partyBytesPerSecond?, trustProxy?}`.
  *
  * @module
  */
@@ -16,6 +15,7 @@ await runProgram(async (config, log) => {
   const crypto = await loadNativeCrypto()
   const profile = await readProfile(config.text('profile'))
   const [only, another] = profile.accountants
+  const nextKeyFile = config.optionalText('nextKeyFile')
   const accountant = config.optionalText('accountant') ?? (another === undefined ? only?.address : undefined)
   if (!isAddress(accountant)) throw new Fault('config-invalid', { name: 'accountant', wanted: 'a lower-case address' })
   const started = await startAccountant({
@@ -23,6 +23,8 @@ await runProgram(async (config, log) => {
     profile,
     accountant,
     operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
+    nextOperatorKey:
+      nextKeyFile === undefined ? undefined : await readKey(crypto, nextKeyFile, config.text('nextPassphraseFile')),
     dataDir: config.text('dataDir'),
     ledger: config.optionalText('ledger'),
     host: config.optionalText('host') ?? defaultOptions.host,

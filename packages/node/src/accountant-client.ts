@@ -23,6 +23,8 @@ import {
   maxBatchBytes,
   type ProviderStanding,
   providerStandingSchema,
+  type ResignReply,
+  resignReplySchema,
   revealSchema,
   type Schema,
   type SignedContent,
@@ -45,6 +47,8 @@ export interface AccountantClient {
   providerStanding(): Promise<ProviderStanding>
   consumerStanding(): Promise<ConsumerStanding>
   capacityStatement(): Promise<SignedContent>
+  /** The newest promise, in the signature of the operator that holds now. */
+  resign(): Promise<ResignReply>
   /** The operator's signature under a fast exit from one's own channel; the same exit may be asked for again. */
   fastExit(exit: FastExitTerms): Promise<FastExitReply>
 }
@@ -103,6 +107,7 @@ export function createAccountantClient(
     },
     providerStanding: () => ask(providerStandingSchema, 'GET', '/v1/providers/me'),
     consumerStanding: () => ask(consumerStandingSchema, 'GET', '/v1/consumers/me'),
+    resign: () => ask(resignReplySchema, 'POST', '/v1/resign'),
     capacityStatement: () => ask(signedContent(1024), 'POST', '/v1/capacity-statement'),
     fastExit: (exit) => ask(fastExitReplySchema, 'POST', '/v1/fast-exit', encodeMessage(fastExitSchema, exit)),
   }

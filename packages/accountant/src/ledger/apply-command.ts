@@ -11,6 +11,7 @@ import { type ExchangeResult, exchangeBatch } from './exchange-batch.ts'
 import { closeFastExit, type FastExitOutcome, type OpenFastExitResult, openFastExit } from './fast-exit.ts'
 import { type AgeResult, age } from './floor.ts'
 import type { LedgerDraft } from './records.ts'
+import { type ResignResult, resignAnswer } from './resign-answer.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
 /** What each kind of command comes to. */
@@ -21,6 +22,7 @@ export interface LedgerResults {
   'open-fast-exit': OpenFastExitResult
   'close-fast-exit': FastExitOutcome
   age: AgeResult
+  resign: ResignResult
 }
 
 /** The result, or an answer that must be signed to become one. */
@@ -38,5 +40,7 @@ export function applyCommand(draft: LedgerDraft, crypto: Crypto, command: Ledger
       return { result: closeFastExit(draft, command) }
     case 'age':
       return { result: age(draft, command) }
+    case 'resign':
+      return resignAnswer(draft, command)
   }
 }

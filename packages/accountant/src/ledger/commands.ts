@@ -27,6 +27,7 @@ import {
 } from '@myst/protocol'
 import { closeFastExitSchema, openFastExitSchema } from './fast-exit.ts'
 import { ageSchema } from './floor.ts'
+import { resignSchema } from './resign-answer.ts'
 
 /** What the caller found out about one item before the ledger sees it. */
 const itemFactsSchema = message({
@@ -78,6 +79,7 @@ export const ledgerCommandSchema = variants({
   'open-fast-exit': openFastExitSchema,
   'close-fast-exit': closeFastExitSchema,
   age: ageSchema,
+  resign: resignSchema,
 })
 export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>
 export type CommandOf<K extends LedgerCommand['kind']> = Extract<LedgerCommand, { readonly kind: K }>

@@ -159,6 +159,6 @@ function decideAnswer(
   return {
     promise: { provider, amount: batch.previousAmount + credited, hashlock, epoch },
     answer: { provider, epoch, digest, feeRate, credited, fee, verdicts },
-    channels: [...new Set(accepted.map(({ channel }) => channel))],
+    unrevealed: { hashlock, channels: [...new Set(accepted.map(({ channel }) => channel))] },
   }
 }

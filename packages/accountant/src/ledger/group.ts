@@ -39,7 +39,7 @@ export function decideGroup(view: LedgerView, crypto: Crypto, commands: readonly
   const decided = commands.map((command) => {
     const before = draft.puts
     const outcome = applyCommand(draft, crypto, command)
-    return { command, outcome, changed: draft.puts > before }
+    return { command, outcome, changed: draft.puts > before || 'decision' in outcome }
   })
   const decisions = decided.flatMap(({ outcome }) => ('decision' in outcome ? [outcome.decision] : []))
   return {

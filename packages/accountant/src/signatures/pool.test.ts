@@ -103,7 +103,7 @@ describe('on other threads', () => {
         fee: 0n,
         verdicts,
       }
-      return { promise, answer, channels: [] }
+      return { promise, answer }
     })
     const domain = { chainId: place.chainId, verifyingContract: accountant }
     const signed = await signDecisions(decisions)

@@ -17,13 +17,15 @@ import {
   type ItemVerdict,
   noTicks,
   openContent,
+  type ResignReply,
+  type SignedAccountantPromise,
   type SignedContent,
   type SignedPromise,
   signContent,
   toHex,
 } from '@myst/protocol'
 import { createMemoryStore, type RecordStore } from '@myst/store'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AccountantClient } from '../accountant-client.ts'
 import { systemClock } from '../clock.ts'
 import { deriveKeys } from '../keys.ts'
@@ -46,6 +48,17 @@ let asked: { batches: number; reveals: number }
 let verdictOf: (signed: SignedPromise) => ItemVerdict
 let takes: number
 let published: () => Promise<number>
+/** Signs for Carol, and is registered as her operator. */
+let operatorKey: Uint8Array
+let registeredKey: Uint8Array
+let laterMs: number
+/** Her newest promise. */
+let newest: { readonly promise: SignedAccountantPromise } | undefined
+let resign: () => Promise<ResignReply>
+let isAnswerLost: boolean
+
+const signedBy = ({ provider, amount, hashlock }: AccountantPromise, key = operatorKey): Uint8Array =>
+  crypto.sign(hashTypedData(crypto, domain, accountantPromiseStruct, { provider, amount, hashlock }), key)
 
 function answerTo(content: SignedContent): ExchangeReply {
   asked.batches++
@@ -56,7 +69,7 @@ function answerTo(content: SignedContent): ExchangeReply {
   const sum = verdicts.reduce((total, { delta }) => total + delta, 0n)
   const fee = feeOf(sum, takes)
   const promise: AccountantPromise = { provider, amount: previousAmount + sum - fee, hashlock }
-  const signature = crypto.sign(hashTypedData(crypto, domain, accountantPromiseStruct, promise), carolKey)
+  const signature = signedBy(promise)
   const answer: BatchAnswer = {
     provider,
     epoch,
@@ -67,7 +80,9 @@ function answerTo(content: SignedContent): ExchangeReply {
     promise: { ...promise, epoch, signature },
     verdicts,
   }
-  return { kind: 'answered', answer: signContent(crypto, domain, batchAnswerContent, answer, carolKey) }
+  newest = { promise: answer.promise }
+  if (isAnswerLost) throw new Fault('accountant-unreachable')
+  return { kind: 'answered', answer: signContent(crypto, domain, batchAnswerContent, answer, operatorKey) }
 }
 
 async function openDesk(): Promise<void> {
@@ -76,11 +91,14 @@ async function openDesk(): Promise<void> {
     reveal: async () => {
       asked.reveals++
     },
-    providerStanding: async () => ({}),
+    providerStanding: async () => (newest === undefined ? {} : { newest: newest.promise }),
+    resign: () => resign(),
   } as unknown as AccountantClient
   const log = (line: string) => lines.push(line)
+  const clock = { ...systemClock, elapsedMs: () => systemClock.elapsedMs() + laterMs }
+  const operator = async () => crypto.addressOf(registeredKey)
   desk = await openExchangeDesk(
-    { crypto, clock: systemClock, store, client, onOutcomes: () => {}, feeRate: () => published(), log },
+    { crypto, clock, store, client, onOutcomes: () => {}, feeRate: () => published(), operator, log },
     {
       keys: bob,
       chainId: domain.chainId,
@@ -106,6 +124,13 @@ beforeEach(async () => {
   verdictOf = ({ promise }) => ({ delta: promise.agreement.total })
   takes = 500
   published = async () => 500
+  operatorKey = carolKey
+  registeredKey = carolKey
+  laterMs = 0
+  newest = undefined
+  isAnswerLost = false
+  resign = async () =>
+    newest === undefined ? {} : { newest: { ...newest.promise, signature: signedBy(newest.promise) } }
   await openDesk()
 })
 afterEach(() => desk.close())
@@ -145,4 +170,106 @@ test('stops for good where too much is refused without proof', async () => {
   await add(3, 5n)
   await new Promise((resolve) => setTimeout(resolve, 2500))
   expect([desk.stopped, asked.batches - batches, asked.reveals]).toEqual([true, 0, 0])
+})
+
+describe("after the operator's key was replaced", () => {
+  const nextKey = new Uint8Array(32).fill(0xcb)
+  const signerNow = () => {
+    const shown = desk.newest()?.promise
+    if (shown === undefined) return undefined
+    const { provider, amount, hashlock, signature } = shown
+    return crypto.recover(
+      hashTypedData(crypto, domain, accountantPromiseStruct, { provider, amount, hashlock }),
+      signature,
+    )
+  }
+  function rotate(): void {
+    operatorKey = nextKey
+    registeredKey = nextKey
+    laterMs = 600_000
+  }
+  const next = crypto.addressOf(nextKey)
+
+  test('the newest promise is signed anew, durably, and the next one counts from it', async () => {
+    await add(1, 10_000n)
+    expect(signerNow()).toBe(carol.operator)
+    rotate()
+    await desk.flush()
+    expect([signerNow(), desk.accountant.operator, desk.newest()?.promise.amount]).toEqual([next, next, 9_500n])
+    await desk.close()
+    resign = () => Promise.reject(new Fault('accountant-unreachable'))
+    await openDesk()
+    expect(signerNow()).toBe(next)
+    await add(2, 10_000n)
+    expect([signerNow(), desk.standing.credited]).toEqual([next, 19_000n])
+  })
+
+  test('an answer that was lost before it is taken in its new signature', async () => {
+    isAnswerLost = true
+    await add(1, 10_000n)
+    rotate()
+    isAnswerLost = false
+    await desk.flush()
+    expect([signerNow(), desk.standing.credited, desk.standing.uncredited]).toEqual([next, 9_500n, 0n])
+  })
+
+  test('a key that nobody registered is not followed, and is asked about again', async () => {
+    await add(1, 10_000n)
+    operatorKey = nextKey
+    await add(2, 10_000n)
+    expect([signerNow(), desk.standing.credited]).toEqual([carol.operator, 9_500n])
+    expect(lines.join()).toContain('accountant-answer-invalid code=content-wrong-signer')
+    registeredKey = nextKey
+    laterMs = 30_000
+    await desk.flush()
+    expect([signerNow(), desk.standing.credited]).toEqual([next, 19_000n])
+  })
+
+  test('an answer that the old process gave on the last day is asked for again', async () => {
+    await add(1, 10_000n)
+    rotate()
+    await desk.flush()
+    operatorKey = carolKey
+    const resigned = resign
+    resign = () => {
+      operatorKey = nextKey
+      return resigned()
+    }
+    await add(2, 10_000n)
+    expect(desk.standing.credited).toBe(9_500n)
+    laterMs += 30_000
+    await desk.flush()
+    expect([signerNow(), desk.standing.credited]).toEqual([next, 19_000n])
+  })
+
+  const shown = (change: Partial<SignedAccountantPromise>, key = nextKey) => {
+    if (newest === undefined) throw new Error('nothing')
+    const promise = { ...newest.promise, ...change }
+    return { newest: { ...promise, signature: signedBy(promise, key) } }
+  }
+  test.each([
+    ['in the old signature', () => shown({}, carolKey)],
+    ['of a smaller amount', () => shown({ amount: 9_499n })],
+    ['of a larger amount', () => shown({ amount: 9_501n })],
+    ["under another's lock", () => shown({ hashlock: toHex(new Uint8Array(32).fill(1)) })],
+    ['of another epoch', () => shown({ epoch: 1n })],
+    ['for another provider', () => shown({ provider: alice })],
+    ['of nothing', () => ({})],
+  ])('takes no promise %s', async (_, reply) => {
+    await add(1, 10_000n)
+    const before = desk.newest()
+    rotate()
+    resign = async () => reply()
+    await desk.flush()
+    expect(desk.newest()).toEqual(before)
+  })
+
+  test('a lost disk gets it in the new signature', async () => {
+    await add(1, 10_000n)
+    await desk.close()
+    rotate()
+    store = createMemoryStore()
+    await openDesk()
+    expect([signerNow(), desk.newest()?.promise.amount]).toEqual([next, 9_500n])
+  })
 })

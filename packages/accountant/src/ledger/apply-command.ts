@@ -5,12 +5,15 @@
  */
 
 import type { Crypto } from '@myst/protocol'
+import { type AdoptResult, adoptBatch } from './adopt-batch.ts'
+import { adoptNewest } from './adopt-newest.ts'
 import type { Decision } from './answer.ts'
 import type { LedgerCommand } from './commands.ts'
 import { type ExchangeResult, exchangeBatch } from './exchange-batch.ts'
 import { closeFastExit, type FastExitOutcome, type OpenFastExitResult, openFastExit } from './fast-exit.ts'
 import { type AgeResult, age } from './floor.ts'
 import type { LedgerDraft } from './records.ts'
+import { beginRecovery, endRecovery } from './recovery.ts'
 import { type ResignResult, resignAnswer } from './resign-answer.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
@@ -23,6 +26,12 @@ export interface LedgerResults {
   'close-fast-exit': FastExitOutcome
   age: AgeResult
   resign: ResignResult
+  /** True where a recovery begins with it. */
+  'begin-recovery': boolean
+  /** True where it is over now. */
+  'end-recovery': boolean
+  adopt: AdoptResult
+  'adopt-newest': AdoptResult
 }
 
 /** The result, or an answer that must be signed to become one. */
@@ -42,5 +51,13 @@ export function applyCommand(draft: LedgerDraft, crypto: Crypto, command: Ledger
       return { result: age(draft, command) }
     case 'resign':
       return resignAnswer(draft, command)
+    case 'begin-recovery':
+      return { result: beginRecovery(draft, command) }
+    case 'end-recovery':
+      return { result: endRecovery(draft, command) }
+    case 'adopt':
+      return { result: adoptBatch(draft, crypto, command) }
+    case 'adopt-newest':
+      return { result: adoptNewest(draft, crypto, command) }
   }
 }

@@ -27,6 +27,7 @@ import {
 } from '@myst/protocol'
 import { closeFastExitSchema, openFastExitSchema } from './fast-exit.ts'
 import { ageSchema } from './floor.ts'
+import { recoveryCommands } from './recovery-commands.ts'
 import { resignSchema } from './resign-answer.ts'
 
 /** What the caller found out about one item before the ledger sees it. */
@@ -64,10 +65,14 @@ const exchangeSchema: Schema<ExchangeCommand> = {
   encode: (command) => exchangeFields.encode(command),
   decode(value) {
     const fields = exchangeFields.decode(value)
-    const batch = decodeMessage(batchSchema, fields.content, maxBatchBytes)
-    if (!batch.ok) throw new RangeError(`content: ${batch.refusal.code}`)
-    return { ...fields, batch: batch.value }
+    return { ...fields, batch: decodeBatch(fields.content) }
   },
+}
+
+const decodeBatch = (content: Uint8Array): Batch => {
+  const batch = decodeMessage(batchSchema, content, maxBatchBytes)
+  if (!batch.ok) throw new RangeError(`content: ${batch.refusal.code}`)
+  return batch.value
 }
 
 /** A preimage that somebody showed for this provider's newest lock. */
@@ -80,13 +85,33 @@ export const ledgerCommandSchema = variants({
   'close-fast-exit': closeFastExitSchema,
   age: ageSchema,
   resign: resignSchema,
+  ...recoveryCommands,
 })
 export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>
 export type CommandOf<K extends LedgerCommand['kind']> = Extract<LedgerCommand, { readonly kind: K }>
 
-/** Whose account a command is about: a provider's, a channel's, or time's. */
+/** Whose account a command is about: a provider's, a channel's, time's, or the whole ledger's. */
 export function subjectOf(command: LedgerCommand): string {
-  if (command.kind === 'exchange') return command.batch.provider
-  if (command.kind === 'age') return command.kind
-  return 'provider' in command ? command.provider : command.channel
+  switch (command.kind) {
+    case 'exchange':
+    case 'adopt':
+      return command.batch.provider
+    case 'adopt-newest':
+      return command.promise.provider
+    case 'begin-recovery':
+      // It looks at what that provider was promised.
+      return command.shown?.provider ?? 'recovery'
+    case 'end-recovery':
+      return 'recovery'
+    case 'age':
+      return command.kind
+    default:
+      return 'provider' in command ? command.provider : command.channel
+  }
+}
+
+/** Of its batch, about: what makes its group large. */
+export function sizeOf(command: LedgerCommand): number {
+  if (command.kind === 'exchange') return command.content.length
+  return command.kind === 'adopt' ? command.content.length + command.answer.content.length : 0
 }

@@ -37,6 +37,8 @@ import {
   type ProviderAccount,
   totalsKey,
 } from './records.ts'
+import { highestShown, isRecovering } from './recovery.ts'
+import { recoveryKey } from './recovery-records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
 export type ExchangeResult =
@@ -68,12 +70,13 @@ export function exchangeWithoutItems(
     return { kind: digest === provider.digest ? 'answered' : 'already-answered', answer: provider.answer }
   }
   const checked = checkBatch(crypto, batch, provider)
-  if (checked.ok) return undefined
+  const refusal = isBehind(view, batch, checked) ? behind(provider) : checked.ok ? undefined : checked.refusal
+  if (refusal === undefined) return undefined
   const newest = provider?.promise
-  return { kind: 'refused', refusal: checked.refusal, ...(newest === undefined ? {} : { newest }) }
+  return { kind: 'refused', refusal, ...(newest === undefined ? {} : { newest }) }
 }
 
-function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | undefined): Verdict<BatchRefusal> {
+export function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | undefined): Verdict<BatchRefusal> {
   if (/^0x0+$/.test(batch.hashlock)) return refuse({ code: 'batch-zero-lock' })
   if (provider !== undefined && batch.epoch < provider.promise.epoch) {
     return refuse({ code: 'batch-epoch-behind', newestEpoch: provider.promise.epoch })
@@ -87,6 +90,24 @@ function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | un
     return refuse({ code: 'batch-wrong-preimage' })
   }
   return accept(undefined)
+}
+
+const behind = (provider: ProviderAccount | undefined): BatchRefusal => ({
+  code: 'accountant-recovering',
+  amount: provider?.promise.amount ?? 0n,
+})
+
+/** Whether it is we who lack this provider's newest promise, as far as can be seen. */
+function isBehind(view: LedgerView, { provider, previousAmount }: Batch, checked: Verdict<BatchRefusal>): boolean {
+  if (view.get('recovery', recoveryKey) === undefined) return false
+  // The chain has shown more than this batch builds on.
+  if (checked.ok) return previousAmount < highestShown(view, provider)
+  if (!isRecovering(view)) return false
+  const { refusal } = checked
+  return (
+    refusal.code === 'batch-wrong-preimage' ||
+    (refusal.code === 'batch-previous-amount' && previousAmount > refusal.amount)
+  )
 }
 
 function exchangeItem(
@@ -124,6 +145,7 @@ function checkItem(
   const { agreement, amount, hashlock } = promise
   if (agreement.total > amount) return 'promise-shape'
   if (agreement.provider !== batch.provider) return 'promise-wrong-provider'
+  if (isRecovering(draft)) return 'promise-recovering'
   if (hashlock !== batch.hashlock && draft.get('locks', hashlock)?.provider !== batch.provider) {
     return 'promise-wrong-lock'
   }

@@ -24,6 +24,7 @@ import {
 import { type ChannelAccount, channelAccountSchema } from './channel-account.ts'
 import { type FastExitRecord, fastExitRecordSchema } from './fast-exit.ts'
 import { type Floor, floorSchema, type LedgerClock, ledgerClockSchema, observedMs } from './floor-records.ts'
+import { type Loss, lossSchema, type Recovery, recoverySchema } from './recovery-records.ts'
 
 const agreementSchema = message({
   total: field(0, uint(256)),
@@ -69,6 +70,8 @@ export const ledgerSchemas = {
   fastExits: fastExitRecordSchema,
   floors: floorSchema,
   clock: ledgerClockSchema,
+  recovery: recoverySchema,
+  losses: lossSchema,
 } as const
 
 export interface LedgerRecords {
@@ -85,6 +88,10 @@ export interface LedgerRecords {
   floors: Floor
   /** One record, under `clockKey`. */
   clock: LedgerClock
+  /** The newest one, under `recoveryKey`; absent where there was none. */
+  recovery: Recovery
+  /** By provider. */
+  losses: Loss
 }
 export const totalsKey = 'all'
 export type TableName = keyof LedgerRecords

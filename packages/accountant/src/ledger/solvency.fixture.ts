@@ -41,6 +41,8 @@ export const nothing: World = {
     fastExits: new Map(),
     floors: new Map(),
     clock: new Map(),
+    recovery: new Map(),
+    losses: new Map(),
   },
   items: [],
   promises: [],

@@ -31,7 +31,9 @@ import { noTotals, openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
 import { openLedgerStore } from './open-ledger-store.ts'
 import { watchOperator } from './operator-watch.ts'
+import { createRecoveryService, defaultRecoveryMs, recoveryText } from './recovery-service.ts'
 import { createResigning } from './resigning.ts'
+import { findUnknownSettlements } from './settlement-check.ts'
 import { createSignaturePool } from './signatures/pool.ts'
 import { serveStream } from './stream-server.ts'
 
@@ -54,6 +56,10 @@ export interface AccountantOptions {
   readonly openCost: bigint
   /** Of batches of one identity; of one address twice as many. */
   readonly partyBytesPerSecond: number
+  /** After a restore: how long no channel is drawn on; a day by default. */
+  readonly recoveryMs?: number | undefined
+  /** The operator says that the ledger lacks what was answered: a dump, or a plain copy, was put back. */
+  readonly recovered?: boolean
   /** A reverse proxy stands before it, and nobody else reaches the port. */
   readonly trustProxy: boolean
   readonly log: (line: string) => void
@@ -120,6 +126,17 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
   const ledger = await openLedger({ store: ledgerStore, crypto, sign: signatures.signDecisions })
   const clients = [client, ...others]
   const onFault = (fault: Fault) => log(fault.message)
+  const recovery = createRecoveryService(
+    { crypto, ledger, findSigners: signatures.findSigners, now, log },
+    {
+      chainId,
+      accountant,
+      operator: crypto.addressOf(operatorKey),
+      contracts: profile.contracts,
+      recoveryMs: options.recoveryMs ?? defaultRecoveryMs,
+    },
+  )
+  await recoverLedger()
   const channels = createChannelView(
     {
       clients,
@@ -152,6 +169,8 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     agreements: () => ager.agreements,
     locks: () => ager.locks,
     forgotten: () => ager.forgotten,
+    recovering: () => recovery.status.recovering,
+    unknown: () => recovery.status.unknown,
   })
   const admitted = createAdmission(
     { exchange: calls.exchange, now },
@@ -195,7 +214,9 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     fromBlock: cursorOf('settlements'),
     async onEvents(events, nextBlock) {
       for (const { args } of events) {
-        await service.reveal(args.provider.toLowerCase() as Address, fromHex(args.preimage))
+        const provider = args.provider.toLowerCase() as Address
+        await recovery.settled(provider, args.amount, fromHex(args.preimage))
+        await service.reveal(provider, fromHex(args.preimage))
       }
       saveCursor('settlements', nextBlock, events.length > 0)
     },
@@ -212,6 +233,18 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       saveCursor('exits', nextBlock, events.length > 0)
     },
   })
+
+  /** Before anything is answered: whether these are the newest records. */
+  async function recoverLedger(): Promise<void> {
+    const isBackup = ledgerStore.isBackup === true
+    if (isBackup || options.recovered === true) {
+      await recovery.begin(isBackup ? 'backup' : 'operator')
+      // What the chain told of the time that was lost must be heard again.
+      store.commit([...cursorTable.load(store).keys()].map((name) => cursorTable.remove(name)))
+      await ledgerStore.takeOver?.()
+    }
+    await findUnknownSettlements(client, accountant, ledger, recovery.settled)
+  }
 
   /** A quiet chain's blocks cost no write each. */
   function saveCursor(name: string, nextBlock: bigint, isNews: boolean): void {
@@ -261,6 +294,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
       promises: totals.promises,
       freeFunds: freeFunds.toString(),
       running: ledger.running,
+      ...recoveryText(recovery.status),
     }
   }
 
@@ -285,6 +319,12 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     now,
     status,
     isRunning: () => ledger.running,
+    recovery,
+    operator: crypto.addressOf(operatorKey),
+    async backup(path) {
+      if (ledgerStore.copyTo === undefined) throw new Fault('backup-not-here', { ledger: 'postgres' })
+      await ledgerStore.copyTo(path)
+    },
     log,
   })
   const streams = serveStream(server.server, {
@@ -304,6 +344,7 @@ export async function startAccountant(options: AccountantOptions): Promise<Accou
     lookAtFastExits: fastExits.look,
     async close() {
       streams.close()
+      recovery.close()
       await server.close()
       await Promise.all([settlements.close(), exits.close()])
       await collector.close()

@@ -27,6 +27,7 @@ import type { ExchangeService } from './exchange-service.ts'
 import { addFastExitRoutes } from './fast-exit-routes.ts'
 import type { FastExits } from './fast-exits.ts'
 import type { Metrics } from './metrics.ts'
+import { addRecoveryRoutes, type RecoveryRoutes } from './recovery-routes.ts'
 import { addResignRoutes } from './resign-routes.ts'
 import type { Resign } from './resigning.ts'
 
@@ -40,9 +41,16 @@ export interface AccountantStatus {
   readonly promises: number
   readonly freeFunds: string
   readonly running: boolean
+  /** The ledger was restored from an old backup, and nothing is credited from channels yet. */
+  readonly recovering: boolean
+  /** Of the newest recovery, where there was one; ISO 8601. */
+  readonly recoveryStartedAt?: string
+  readonly recoveryEndsAt?: string
+  /** Promised to providers for consumers' promises that were lost and not offered again. */
+  readonly unknownCredit: string
 }
 
-export interface HttpDeps {
+export interface HttpDeps extends RecoveryRoutes {
   readonly crypto: Crypto
   readonly service: Omit<ExchangeService, 'exchange'> & { readonly exchange: ExchangeFrom }
   readonly fastExits: FastExits
@@ -144,6 +152,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   addFastExitRoutes(server, routes, deps.fastExits)
   addResignRoutes(server, routes, deps.resign)
 
+  addRecoveryRoutes(server, signerOf, deps)
   server.get('/v1/status', status)
   server.get('/metrics', async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.text()),

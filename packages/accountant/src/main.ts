@@ -1,12 +1,13 @@
 /**
  * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, nextKeyFile?, nextPassphraseFile?, dataDir,
- * ledger?, host, port, collectEveryMs?, collectFrom?, openCost?, partyBytesPerSecond?, trustProxy?}`.
+ * ledger?, host, port, collectEveryMs?, collectFrom?, openCost?, partyBytesPerSecond?, recoveryMs?, trustProxy?}`;
+ * `--recovered` after it, once: the ledger was put back from a copy that does not say so itself.
  *
  * @module
  */
 
 import { readKey, readProfile, runProgram } from '@myst/program'
-import { Fault, isAddress } from '@myst/protocol'
+import { accountantOf } from './which-accountant.ts'
 
 await runProgram(async (config, log) => {
   // Native code is loaded only after the Node version was checked.
@@ -14,10 +15,8 @@ await runProgram(async (config, log) => {
   const { defaultOptions, startAccountant } = await import('./accountant.ts')
   const crypto = await loadNativeCrypto()
   const profile = await readProfile(config.text('profile'))
-  const [only, another] = profile.accountants
   const nextKeyFile = config.optionalText('nextKeyFile')
-  const accountant = config.optionalText('accountant') ?? (another === undefined ? only?.address : undefined)
-  if (!isAddress(accountant)) throw new Fault('config-invalid', { name: 'accountant', wanted: 'a lower-case address' })
+  const accountant = accountantOf(config, profile)
   const started = await startAccountant({
     ...defaultOptions,
     profile,
@@ -33,6 +32,8 @@ await runProgram(async (config, log) => {
     collectFrom:
       config.optionalText('collectFrom') === undefined ? defaultOptions.collectFrom : config.amount('collectFrom'),
     partyBytesPerSecond: config.optionalNumber('partyBytesPerSecond') ?? defaultOptions.partyBytesPerSecond,
+    recoveryMs: config.optionalNumber('recoveryMs'),
+    recovered: process.argv.includes('--recovered'),
     trustProxy: config.value('trustProxy') === true,
     log,
     // Whoever may not sign any more ends at once, as if killed, and stands in line again when it is started anew.

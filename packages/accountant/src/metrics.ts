@@ -23,6 +23,9 @@ export interface Observed {
   locks(): number
   /** Records. */
   forgotten(): number
+  recovering(): boolean
+  /** Promised for what was lost. */
+  unknown(): bigint
 }
 
 export interface Metrics {
@@ -59,6 +62,16 @@ export function createMetrics(observed: Observed): Metrics {
     ['accountant_stream_connections', 'Providers on the stream.', observed.streamConnections],
     // Counted in whole MYST: Prometheus keeps 53 bits, and accounts are kept elsewhere.
     ['accountant_credited_myst', 'Promised to providers so far.', () => Number(observed.credited() / 10n ** 12n) / 1e6],
+    [
+      'accountant_recovering',
+      '1: restored, and nothing is credited from channels.',
+      () => Number(observed.recovering()),
+    ],
+    [
+      'accountant_unknown_myst',
+      'Promised for what a restore lost.',
+      () => Number(observed.unknown() / 10n ** 12n) / 1e6,
+    ],
     ['accountant_promises', 'Consumer promises credited so far.', observed.promises],
     ['accountant_fast_exits', 'Fast exits co-signed, and neither executed nor expired yet.', observed.fastExits],
     ['accountant_agreements', 'Agreements in the ledger; below the floor they are forgotten.', observed.agreements],

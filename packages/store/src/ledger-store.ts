@@ -55,5 +55,11 @@ export interface LedgerStore {
    * @returns the newest entry as it is on disk. @throws Fault `store-full` while there is still no space.
    */
   reopen(): LogEntry | undefined | Promise<LogEntry | undefined>
+  /** Opened from a backup, and not yet taken over: it lacks what was answered since. Absent where that can't be seen. */
+  readonly isBackup?: boolean
+  /** It is the ledger from now on. Durable when it returns or resolves. */
+  takeOver?(): void | Promise<void>
+  /** Copies what is durable to a file that is not there yet, while it is in use. @throws Fault `file-exists`, `backup-failed`. */
+  copyTo?(path: string): Promise<void>
   close(): void | Promise<void>
 }

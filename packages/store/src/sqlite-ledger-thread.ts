@@ -60,8 +60,9 @@ export async function openSqliteLedgerThread(path: string): Promise<LedgerStore>
     await exited
   }
 
+  let isBackup: boolean
   try {
-    await ask({ kind: 'open' })
+    isBackup = await ask<boolean>({ kind: 'open' })
   } catch (cause) {
     await close()
     throw cause
@@ -77,6 +78,9 @@ export async function openSqliteLedgerThread(path: string): Promise<LedgerStore>
       ])
     },
     reopen: () => ask<LogEntry | undefined>({ kind: 'reopen' }),
+    isBackup,
+    takeOver: () => ask<void>({ kind: 'take-over' }),
+    copyTo: (path) => ask<void>({ kind: 'copy', to: path }),
     close,
   }
 }

@@ -138,6 +138,7 @@ describe('refuses an offer, in this order, and changes nothing', () => {
     ['recovery-wrong-answer', () => adopting(changed(kept[1], { verdicts: [{ delta: 6n }] }))],
     ['recovery-wrong-answer', () => adopting(changed(kept[1], { verdicts: [] }))],
     ['recovery-wrong-answer', () => adopting(changed(kept[1], { fee: 1n }))],
+    ['recovery-wrong-answer', () => adopting(changed(promised(kept[1], { amount: 14n }), { fee: 1n, credited: 4n }))],
     ['recovery-contradiction', () => adopting(forged(promiseOf(15n), { epoch: 1n, previousAmount: 9n }))],
     ['recovery-contradiction', () => adopting(forged(promiseOf(15n), { previousAmount: 1n }))],
     ['recovery-hole', () => adopting(kept[2])],

@@ -189,6 +189,11 @@ const nodeAdvice = {
     what: 'The accountant sent a promise that would not hold on chain.',
     todo: 'It was not accepted. If it stays so, use another accountant.',
   },
+  'recovery-refused': {
+    status: 409,
+    what: 'The accountant was restored from an old backup, and does not take back what it answered.',
+    todo: "It is offered again; the node's log says why. Settle what it promised, and tell its operator.",
+  },
   'batch-refused': {
     status: 409,
     what: 'The accountant refused the payments that were to be exchanged.',

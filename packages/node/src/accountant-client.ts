@@ -23,7 +23,11 @@ import {
   maxBatchBytes,
   type ProviderStanding,
   providerStandingSchema,
+  type RecoverReply,
+  type RecoverRequest,
   type ResignReply,
+  recoverReplySchema,
+  recoverRequestSchema,
   resignReplySchema,
   revealSchema,
   type Schema,
@@ -44,6 +48,8 @@ export interface AccountantInfo {
 export interface AccountantClient {
   exchange(batch: SignedContent): Promise<ExchangeReply>
   reveal(preimage: Uint8Array): Promise<void>
+  /** What it answered before it was restored from an old backup. */
+  recover(offer: RecoverRequest): Promise<RecoverReply>
   providerStanding(): Promise<ProviderStanding>
   consumerStanding(): Promise<ConsumerStanding>
   capacityStatement(): Promise<SignedContent>
@@ -105,6 +111,7 @@ export function createAccountantClient(
     reveal: async (preimage) => {
       await call('POST', '/v1/reveal', encodeMessage(revealSchema, { preimage }))
     },
+    recover: (offer) => ask(recoverReplySchema, 'POST', '/v1/recover', encodeMessage(recoverRequestSchema, offer)),
     providerStanding: () => ask(providerStandingSchema, 'GET', '/v1/providers/me'),
     consumerStanding: () => ask(consumerStandingSchema, 'GET', '/v1/consumers/me'),
     resign: () => ask(resignReplySchema, 'POST', '/v1/resign'),

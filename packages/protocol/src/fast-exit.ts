@@ -24,6 +24,7 @@ export type FastExitTerms = ValueOfSchema<typeof fastExitSchema>
 /** Why a fast exit is not co-signed, in the order of the checks. */
 export const fastExitRefusals = [
   'fast-exit-shape',
+  'fast-exit-recovering',
   'fast-exit-open',
   'fast-exit-channel-closing',
   'fast-exit-deadline',

@@ -56,10 +56,10 @@ export type RecoverRequest = ValueOfSchema<typeof recoverRequestSchema>
 export type RecoverRefusal =
   | { readonly code: 'recovery-malformed'; readonly why: string }
   | { readonly code: 'recovery-wrong-provider'; readonly provider: Address }
-  /** The batch isn't the provider's. */
-  | { readonly code: 'recovery-wrong-signer'; readonly provider: Address }
   /** The answer, or the promise, isn't ours. */
   | { readonly code: 'recovery-wrong-operator' }
+  /** The batch isn't the provider's. */
+  | { readonly code: 'recovery-wrong-signer'; readonly provider: Address }
   /** The answer is to other bytes, or its sums are not those of its verdicts. */
   | { readonly code: 'recovery-wrong-answer' }
   /** An older epoch with a higher amount, or a newer one with a lower. */

@@ -15,11 +15,13 @@ import {
   type Crypto,
   feeOf,
   hashlockOf,
+  maxOf,
   type RecoverRefusal,
   type SignedPromise,
 } from '@myst/protocol'
 import { creditItem, emptyAccount, revealItems } from './channel-account.ts'
 import { checkBatch } from './exchange-batch.ts'
+import { timeOf } from './floor.ts'
 import { agreementKeyOf, type LedgerDraft, noTotals, type ProviderAccount, totalsKey } from './records.ts'
 import type { AdoptCommand } from './recovery-commands.ts'
 import { noLoss } from './recovery-records.ts'
@@ -57,7 +59,11 @@ export function adoptBatch(draft: LedgerDraft, crypto: Crypto, command: AdoptCom
     revealPreimage(own, crypto, provider, batch.lastPreimage)
     // After a hole nobody else will say it.
     if (command.afterHole) {
-      own.put('locks', hashlockOf(crypto, batch.lastPreimage), { provider, preimage: batch.lastPreimage })
+      own.put('locks', hashlockOf(crypto, batch.lastPreimage), {
+        provider,
+        preimage: batch.lastPreimage,
+        atMs: timeOf(own),
+      })
     }
   }
   const loss = own.get('losses', provider) ?? noLoss
@@ -147,11 +153,12 @@ function adoptItems(
       return { code: 'recovery-wrong-lock', item: index }
     }
     const key = agreementKeyOf(channel, batch.provider, agreement.id)
-    const step = agreement.total - (own.get('agreements', key)?.total ?? 0n)
+    const before = own.get('agreements', key)
+    const step = agreement.total - (before?.total ?? 0n)
     const skipped = step - (verdict?.delta ?? 0n)
     if (skipped < 0n || (skipped > 0n && !isHole)) return { code: 'recovery-wrong-delta', item: index }
     if (!credit(own, channel, item, step)) return { code: 'recovery-breaks-prefix', item: index }
-    own.put('agreements', key, { total: agreement.total })
+    own.put('agreements', key, { total: agreement.total, amount: maxOf(amount, before?.amount ?? 0n) })
     channels.push(channel)
     found += skipped
   }

@@ -13,6 +13,8 @@ import type { AdoptNewestCommand } from './recovery-commands.ts'
 import { noLoss } from './recovery-records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
+/** Above every floor. */
+const unknownAmount = 2n ** 256n - 1n
 /** Of an answer that nobody has any more. */
 const noAnswer = { digest: zeroBytes32, answer: { content: new Uint8Array(0), signature: new Uint8Array(65) } } as const
 
@@ -47,6 +49,8 @@ function raiseTotals(draft: LedgerDraft, { promise, credited }: AdoptNewestComma
   if ((draft.get('losses', promise.provider)?.unknown ?? 0n) === 0n) return
   for (const { channel, id, total } of credited) {
     const key = agreementKeyOf(channel, promise.provider, id)
-    if (total > (draft.get('agreements', key)?.total ?? 0n)) draft.put('agreements', key, { total })
+    const before = draft.get('agreements', key)
+    // Its amount is not told; an agreement that was never forgotten is not forgotten for this.
+    if (total > (before?.total ?? 0n)) draft.put('agreements', key, { total, amount: before?.amount ?? unknownAmount })
   }
 }

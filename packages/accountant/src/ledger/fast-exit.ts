@@ -29,6 +29,7 @@ import {
 } from '@myst/protocol'
 import { highestAmount } from './channel-account.ts'
 import type { LedgerDraft, LedgerView } from './records.ts'
+import { isRecovering } from './recovery.ts'
 
 const blockNumber = uint(64)
 const timestampS = uint(64)
@@ -110,6 +111,8 @@ export function checkFastExit(view: LedgerView, command: Omit<OpenFastExit, 'sig
   if (exit.amount === 0n || exit.fee > exit.amount || (exit.fee > 0n && exit.transactor === zeroAddress)) {
     return refuse({ code: 'fast-exit-shape' })
   }
+  // What was credited since the backup is not known, and neither is what was co-signed.
+  if (isRecovering(view)) return refuse({ code: 'fast-exit-recovering' })
   if (view.get('fastExits', channel)?.isOpen) return refuse({ code: 'fast-exit-open' })
   // An exit that matures before the deadline pays what is above the hold, and this one would take it a second time.
   if (command.pendingExit) return refuse({ code: 'fast-exit-channel-closing' })

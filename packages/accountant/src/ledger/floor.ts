@@ -14,6 +14,7 @@
 import { address, bytes32, count, field, list, message, type ValueOfSchema } from '@myst/protocol'
 import { clockKey, type Floor } from './floor-records.ts'
 import { agreementKeyOf, type LedgerDraft, type LedgerView } from './records.ts'
+import { isRecovering } from './recovery.ts'
 
 /** A promise that is later than this is too late. */
 export const keptMs = 30 * 86_400_000
@@ -64,6 +65,8 @@ export function isLockOld(view: LedgerView, hashlock: string): boolean {
 }
 
 export function age(draft: LedgerDraft, { elapsedMs, channels, agreements, locks }: Age): AgeResult {
+  // What was restored may still be offered what it lost.
+  if (isRecovering(draft)) return { agreements: 0, locks: 0 }
   if (elapsedMs > 0) draft.put('clock', clockKey, { observedMs: timeOf(draft) + BigInt(elapsedMs) })
   for (const channel of channels) {
     const raised = raisedFloor(draft, channel)

@@ -5,6 +5,7 @@
  */
 
 import { join, resolve } from 'node:path'
+import type { Answer } from '../answer.ts'
 import { readEndpoint } from '../arguments.ts'
 import { type Action, type Register, withExample } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -38,7 +39,7 @@ function readyText({ json, paint }: Context, line: string): string {
 
 const configOf = ({ dataDir }: Context, config?: string) => resolve(config ?? join(dataDir, 'accountant.json'))
 
-const backup: Action<[string, { readonly config?: string }]> = async (context, file, { config }) => {
+async function backup(context: Context, file: string, config?: string): Promise<Answer> {
   const json = await askLedger(configOf(context, config), 'backup', resolve(file))
   return {
     json,
@@ -46,7 +47,7 @@ const backup: Action<[string, { readonly config?: string }]> = async (context, f
   }
 }
 
-const restore: Action<[string, { readonly config?: string }]> = async (context, file, { config }) => {
+async function restore(context: Context, file: string, config?: string): Promise<Answer> {
   const json = await askLedger(configOf(context, config), 'restore', resolve(file))
   const next = 'The accountant recovers from its next start on: providers give back what they were answered since.'
   return { json, text: `${json.file} is in place: ${json.entries} groups of answers. ${next}` }
@@ -67,24 +68,22 @@ export const registerAccountant: Register = (program, bind) => {
     .option('--recovered', 'the ledger was put back from a dump or a plain copy, and lacks what was answered since')
     .option('--config <accountant.json>', 'a configuration of your own, with its own data directory')
     .action(bind(accountant))
-  const withConfig = (sub: typeof command) =>
-    sub.option('--config <accountant.json>', 'whose ledger (default: the one of the data directory)')
-  withConfig(
-    command
-      .command('backup')
-      .summary('copy the ledger, also while the accountant runs')
-      .description(
-        'Copies the ledger to a new file, checks all of it, and marks it as a backup. An accountant that is started on it recovers.',
-      )
-      .argument('<file>', 'where the copy goes; never over a file that is there'),
-  ).action(bind(backup))
-  withConfig(
-    command
-      .command('restore')
-      .summary('put a backup of the ledger in place')
-      .description('Puts a backup in the place of a ledger that is gone or was moved away, after checking all of it.')
-      .argument('<file>', 'what "myst accountant backup" wrote'),
-  ).action(bind(restore))
+  // The parent takes --config for them, wherever it stands.
+  const config = () => command.opts<AccountantOptions>().config
+  command
+    .command('backup')
+    .summary('copy the ledger, also while the accountant runs')
+    .description(
+      'Copies the ledger to a new file, checks all of it, and marks it as a backup. An accountant that is started on it recovers.',
+    )
+    .argument('<file>', 'where the copy goes; never over a file that is there')
+    .action(bind((context, file: string) => backup(context, file, config())))
+  command
+    .command('restore')
+    .summary('put a backup of the ledger in place')
+    .description('Puts a backup in the place of a ledger that is gone or was moved away, after checking all of it.')
+    .argument('<file>', 'what "myst accountant backup" wrote')
+    .action(bind((context, file: string) => restore(context, file, config())))
   withExample(
     command,
     'myst accountant --network oxford.network.json --keystore operator.json --passphrase-file operator.pass',

@@ -17,6 +17,8 @@ import {
   type ItemVerdict,
   noTicks,
   openContent,
+  type ProviderStanding,
+  type RecoverRequest,
   type ResignReply,
   type SignedAccountantPromise,
   type SignedContent,
@@ -41,12 +43,16 @@ const carol = {
 }
 const domain = { chainId: 31337n, verifyingContract: carol.address }
 
+let standing: ProviderStanding
 let store: RecordStore
 let desk: ExchangeDesk
 let lines: string[]
 let asked: { batches: number; reveals: number }
 let verdictOf: (signed: SignedPromise) => ItemVerdict
 let takes: number
+/** What it says in place of an answer. */
+let says: ((signed: SignedContent) => ExchangeReply | undefined) | undefined
+let offered: RecoverRequest[]
 let published: () => Promise<number>
 /** Signs for Carol, and is registered as her operator. */
 let operatorKey: Uint8Array
@@ -87,11 +93,16 @@ function answerTo(content: SignedContent): ExchangeReply {
 
 async function openDesk(): Promise<void> {
   const client = {
-    exchange: async (content: SignedContent) => answerTo(content),
+    exchange: async (content: SignedContent) => says?.(content) ?? answerTo(content),
+    recover: async (offer: RecoverRequest) => {
+      offered.push(offer)
+      return { kind: 'adopted' }
+    },
     reveal: async () => {
       asked.reveals++
     },
-    providerStanding: async () => (newest === undefined ? {} : { newest: newest.promise }),
+    providerStanding: async () =>
+      standing.newest !== undefined || newest === undefined ? standing : { newest: newest.promise },
     resign: () => resign(),
   } as unknown as AccountantClient
   const log = (line: string) => lines.push(line)
@@ -120,6 +131,10 @@ function add(id: number, total: bigint): Promise<void> {
 beforeEach(async () => {
   store = createMemoryStore()
   lines = []
+  says = undefined
+  standing = {}
+  laterMs = 0
+  offered = []
   asked = { batches: 0, reveals: 0 }
   verdictOf = ({ promise }) => ({ delta: promise.agreement.total })
   takes = 500
@@ -271,5 +286,77 @@ describe("after the operator's key was replaced", () => {
     store = createMemoryStore()
     await openDesk()
     expect([signerNow(), desk.newest()?.promise.amount]).toEqual([next, 9_500n])
+  })
+})
+
+describe('where the accountant has lost what it answered', () => {
+  const refusing = (code: string, newest?: SignedAccountantPromise) => (): ExchangeReply | undefined =>
+    offered.length > 0 ? undefined : { kind: 'refused', code, ...(newest === undefined ? {} : { newest }) }
+
+  /** Of three batches the first is all that it knows. */
+  async function answeredThrice(): Promise<SignedAccountantPromise> {
+    await add(1, 10_000n)
+    const first = desk.newest()?.promise as SignedAccountantPromise
+    await add(2, 20_000n)
+    await add(3, 30_000n)
+    return first
+  }
+
+  test.each(['accountant-recovering', 'batch-previous-amount', 'batch-wrong-preimage'])(
+    'it is offered the answers since, after a restart of ours too, and the batch again: %s',
+    async (code) => {
+      const first = await answeredThrice()
+      await desk.close()
+      await openDesk()
+      says = refusing(code, first)
+      await add(4, 40_000n)
+      expect(offered.map(({ kind }) => kind)).toEqual(['batch', 'batch'])
+      expect(desk.standing).toMatchObject({ credited: 95_000n, uncredited: 0n })
+    },
+  )
+
+  test('and where it knows nothing of us, all of them', async () => {
+    await answeredThrice()
+    says = refusing('accountant-recovering')
+    await add(4, 40_000n)
+    expect(offered.map(({ kind }) => kind)).toEqual(['batch', 'batch', 'batch'])
+  })
+
+  test('but nothing for another reason, nor to one that shows a promise that is not its own', async () => {
+    const first = await answeredThrice()
+    for (const code of ['accountant-unavailable', 'batch-malformed', 'batch-wrong-signer']) {
+      says = () => ({ kind: 'refused', code })
+      await add(4, 40_000n)
+    }
+    says = refusing('accountant-recovering', { ...first, epoch: first.epoch + 1n })
+    await desk.flush()
+    says = refusing('accountant-recovering', { ...first, amount: first.amount - 1n })
+    await desk.flush()
+    expect(offered).toEqual([])
+    expect(lines.join()).toContain('accountant-promise-invalid')
+  })
+
+  test('what it refuses for now stays, and is credited later', async () => {
+    const good = verdictOf
+    verdictOf = () => ({ code: 'promise-recovering', delta: 0n, final: false })
+    await add(1, 10_000n)
+    expect(desk.standing).toMatchObject({ credited: 0n, uncredited: 10_000n })
+    verdictOf = good
+    await add(2, 20_000n)
+    expect(desk.standing).toMatchObject({ credited: 28_500n, uncredited: 0n })
+  })
+
+  test('who has nothing to exchange looks after it once an hour', async () => {
+    standing = { newest: await answeredThrice() }
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 600))
+    await turn()
+    expect(offered).toEqual([])
+    laterMs += 61_000
+    await expect.poll(() => offered.map(({ kind }) => kind), { timeout: 5000 }).toEqual(['batch', 'batch'])
+    laterMs += 3_540_000
+    await turn()
+    expect(offered).toHaveLength(2)
+    laterMs += 61_000
+    await expect.poll(() => offered.length, { timeout: 5000 }).toBe(4)
   })
 })

@@ -30,6 +30,7 @@ import {
   accountantPromiseMessage,
   accountantPromiseStruct,
   type BatchAnswer,
+  type BatchRefusal,
   type Bytes32,
   batchAnswerContent,
   batchContent,
@@ -63,7 +64,9 @@ import { type RecordStore, type RecordWrite, table } from '@myst/store'
 import type { AccountantClient, AccountantInfo } from '../accountant-client.ts'
 import type { Clock } from '../clock.ts'
 import type { NodeKeys } from '../keys.ts'
+import { loadAnsweredBatches } from './answered-batches.ts'
 import { keepFigure } from './kept-figure.ts'
+import { offerAnswers } from './offer-answers.ts'
 
 export interface ExchangeDesk {
   readonly accountant: AccountantInfo
@@ -141,6 +144,14 @@ const retryMs = { first: 500, most: 30_000 } as const
 const everyMs = 250
 /** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
 const idleRevealMs = 2_000
+/** Whether the accountant has lost what it answered: who has nothing to exchange would not hear of it. */
+const lookMs = { first: 60_000, each: 3_600_000 } as const
+/** What an accountant says that shows a newest promise older than ours, or none. */
+const behindCodes: ReadonlySet<string> = new Set<BatchRefusal['code']>([
+  'accountant-recovering',
+  'batch-previous-amount',
+  'batch-wrong-preimage',
+])
 const adoptable: ReadonlySet<string> = new Set([
   'batch-previous-amount',
   'batch-epoch-behind',
@@ -170,6 +181,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     accountant.operator,
   )
   let operator = await operators.value()
+  const answered = loadAnsweredBatches(store, accountant.address)
   let state = await restore()
   /** Whose signature our newest promise has; undefined: it must be asked for. */
   let signedBy = state.newest === undefined ? accountant.operator : signerOf(state.newest)
@@ -209,7 +221,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   }
 
   /** Writes what differs; durable when it returns. */
-  function persist(before: ExchangerState | undefined, after: ExchangerState): void {
+  function persist(before: ExchangerState | undefined, after: ExchangerState, more: readonly RecordWrite[] = []): void {
     const { epoch, retired, newest, inFlight, creditedSum, feeSum } = after
     const meta = {
       epoch,
@@ -223,7 +235,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       ...(inFlight === undefined ? {} : { inFlight }),
     }
     const key = (name: string) => `${accountant.address}/${name}`
-    const writes: RecordWrite[] = [metaTable.put(accountant.address, meta)]
+    const writes: RecordWrite[] = [metaTable.put(accountant.address, meta), ...more]
     for (const [name, pending] of after.pending) {
       if (before?.pending.get(name) === pending) continue
       writes.push(pendingTable.put(key(name), { ...pending, sinceMs: BigInt(pending.sinceMs) }))
@@ -237,8 +249,8 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     store.commit(writes)
   }
 
-  function change(next: ExchangerState): void {
-    persist(state, next)
+  function change(next: ExchangerState, more: readonly RecordWrite[] = []): void {
+    persist(state, next, more)
     if (next.epoch !== state.epoch) lock = lockOf(next.epoch)
     state = next
   }
@@ -296,7 +308,8 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     signedBy = operator
   }
 
-  function takeReply(reply: ExchangeReply, digest: Bytes32, limit: number): void {
+  function takeReply(reply: ExchangeReply, batch: SignedContent, limit: number): void {
+    const digest = toHex(crypto.keccak256(batch.content))
     if (reply.kind === 'refused') {
       adoptShown(reply.code, reply.newest)
       return
@@ -316,7 +329,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     batches += 1
     promises += outcomes.filter(({ verdict }) => verdict.code === undefined).length
     refusals = addRefusals(refusals, taken.value.state, outcomes, { nowMs, limit: options.unprovedRefusals })
-    change(taken.value.state)
+    change(taken.value.state, answered.keep(answer.epoch, { batch, answer: reply.answer }, nowMs))
     answeredMs = clock.elapsedMs()
     if (isStopped()) sayStopped()
     deps.onOutcomes(outcomes)
@@ -342,7 +355,31 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     // The same batch has the same bytes, whenever it is encoded and signed: both are deterministic.
     const signed = signContent(crypto, domain, batchContent, state.inFlight.batch, keys.privateKey)
     const limit = await feeLimit()
-    takeReply(await client.exchange(signed), toHex(crypto.keccak256(signed.content)), limit)
+    const reply = await client.exchange(signed)
+    const lost = reply.kind === 'refused' && behindCodes.has(reply.code) && isBehind(reply.newest)
+    if (lost) await giveBack(reply.newest)
+    takeReply(lost ? await client.exchange(signed) : reply, signed, limit)
+  }
+
+  /** It has answered us since the newest promise that it shows. */
+  const isBehind = (shown: SignedAccountantPromise | undefined): boolean =>
+    state.newest !== undefined && (shown === undefined || shown.epoch < state.newest.epoch)
+
+  async function giveBack(shown: SignedAccountantPromise | undefined): Promise<void> {
+    const { newest, credited } = state
+    if (newest === undefined) return
+    if (shown !== undefined) requireOwnPromise(shown)
+    const taken = await offerAnswers({ client, answered, preimageOf }, { newest, credited }, shown)
+    revealed = undefined
+    deps.log(`accountant-behind: ${accountant.address} had lost what it answered; it took back ${taken}`)
+  }
+
+  let lookDueMs: number = clock.elapsedMs() + lookMs.first
+  async function lookAfter(): Promise<void> {
+    if (state.newest === undefined || clock.elapsedMs() < lookDueMs) return
+    lookDueMs = clock.elapsedMs() + lookMs.each
+    const { newest } = await client.providerStanding()
+    if (isBehind(newest)) await giveBack(newest)
   }
 
   let working: Promise<void> | undefined
@@ -355,6 +392,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     working = (async () => {
       try {
         await followOperator().catch(logged)
+        await lookAfter()
         while (!isStopped()) {
           await sendInFlight()
           waitMs = retryMs.first

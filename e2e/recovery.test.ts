@@ -160,9 +160,10 @@ async function startAccountant(...args: string[]): Promise<Started> {
   return started
 }
 
-async function killAccountant(): Promise<void> {
+/** @returns its log. */
+async function killAccountant(): Promise<string> {
   running.child.kill('SIGKILL')
-  await running.ended
+  return (await running.ended).stderr
 }
 
 async function myst_(...args: string[]): Promise<string> {
@@ -237,7 +238,7 @@ test('F6, 77: what was answered since a backup is there again after its restore,
   expect(await status()).toMatchObject({ recovering: true, unknownCredit: '0' })
 
   // A day later; here the operator says that nobody else will come.
-  await killAccountant()
+  expect(await killAccountant()).toContain('ledger-behind reason=backup recovery=true')
   configure({ recoveryMs: 0 })
   running = await startAccountant()
   await expect.poll(async () => (await status()).recovering, { timeout: 10_000 }).toBe(false)

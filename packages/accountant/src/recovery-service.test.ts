@@ -11,6 +11,7 @@ import {
   batchAnswerContent,
   batchContent,
   channelAddress,
+  decodeMessage,
   feeOf,
   hashlockOf,
   hashPromise,
@@ -148,6 +149,25 @@ test('a provider that shows a newer promise of ours begins a recovery, once, wit
   expect(await recovery.recover(bob, answered(1n))).toEqual({ kind: 'known', newestEpoch: 1n })
   expect(await recovery.recover(bob, answered(2n))).toEqual({ kind: 'adopted', newestEpoch: 2n })
   expect(lines).toHaveLength(1)
+})
+
+test('what the ledger knows is no news, and begins nothing', async () => {
+  const { batch } = answered(1n)
+  const found = createSignerFinder(crypto, place)(batch, true)
+  const decoded = decodeMessage(batchContent.schema, batch.content)
+  if (!decoded.ok) throw new Error(decoded.refusal.code)
+  const facts = found.items.map((item) => ({ ...item, signer: alice, capacity: 10n, exit: 'none' as const }))
+  const terms = { feeRate: 0, minDelta: 1n }
+  await ledger.apply({
+    kind: 'exchange',
+    batch: decoded.value,
+    content: batch.content,
+    digest: found.digest,
+    facts,
+    ...terms,
+  })
+  expect(await recovery.recover(bob, answered(1n))).toEqual({ kind: 'known', newestEpoch: 1n })
+  expect([recovery.status.recovering, lines]).toEqual([false, []])
 })
 
 test('what is missing is told to the base unit', async () => {

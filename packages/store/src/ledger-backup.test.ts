@@ -51,6 +51,8 @@ async function copyInUse(): Promise<number[]> {
     await new Promise((resolve) => setImmediate(resolve))
   }
   await copying
+  // Acknowledged, and in no copy.
+  await ledger.commit(group(++sequence))
   let found: number[] = []
   await publishBackup(at('copy.part'), at('backup.db'), async (copy) => {
     found = sequences(copy)

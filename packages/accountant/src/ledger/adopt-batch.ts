@@ -9,20 +9,12 @@
  * @module
  */
 
-import {
-  type Address,
-  assert,
-  type Crypto,
-  feeOf,
-  hashlockOf,
-  maxOf,
-  type RecoverRefusal,
-  type SignedPromise,
-} from '@myst/protocol'
-import { creditItem, emptyAccount, revealItems } from './channel-account.ts'
+import { type Address, assert, type Crypto, feeOf, hashlockOf, maxOf, type RecoverRefusal } from '@myst/protocol'
+import { type ChannelAccount, creditItem, emptyAccount, revealItems } from './channel-account.ts'
 import { checkBatch } from './exchange-batch.ts'
 import { timeOf } from './floor.ts'
 import { agreementKeyOf, type LedgerDraft, noTotals, type ProviderAccount, totalsKey } from './records.ts'
+import { isRecovering } from './recovery.ts'
 import type { AdoptCommand } from './recovery-commands.ts'
 import { noLoss } from './recovery-records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
@@ -70,7 +62,7 @@ export function adoptBatch(draft: LedgerDraft, crypto: Crypto, command: AdoptCom
   const missing = loss.unknown + gap
   const adopted = adoptItems(own, command, missing > 0n)
   if ('code' in adopted) return refusedOffer(adopted)
-  const unknown = missing > adopted.found ? missing - adopted.found : 0n
+  const unknown = (missing > adopted.found ? missing - adopted.found : 0n) + adopted.uncovered
   if (unknown !== loss.unknown) own.put('losses', provider, { ...loss, unknown })
   const totals = own.get('totals', totalsKey) ?? noTotals
   own.put('totals', totalsKey, {
@@ -132,6 +124,8 @@ interface Adopted {
   readonly channels: readonly Address[]
   /** What the agreements' totals say of batches that are missing. */
   readonly found: bigint
+  /** What channels no longer cover: meanwhile others drew on them. */
+  readonly uncovered: bigint
 }
 
 function adoptItems(
@@ -140,7 +134,9 @@ function adoptItems(
   isHole: boolean,
 ): Adopted | RecoverRefusal {
   const channels: Address[] = []
+  let accepted = 0
   let found = 0n
+  let uncovered = 0n
   for (const [index, item] of batch.items.entries()) {
     const verdict = answered.verdicts[index]
     const { channel, signer } = facts[index] as AdoptCommand['facts'][number]
@@ -157,19 +153,36 @@ function adoptItems(
     const step = agreement.total - (before?.total ?? 0n)
     const skipped = step - (verdict?.delta ?? 0n)
     if (skipped < 0n || (skipped > 0n && !isHole)) return { code: 'recovery-wrong-delta', item: index }
-    if (!credit(own, channel, item, step)) return { code: 'recovery-breaks-prefix', item: index }
+    const account = own.get('channels', channel) ?? emptyAccount(item.consumer)
+    const room = roomFor(account, amount)
+    const covered = step > room ? room : step
+    const credited = creditItem(account, item, covered)
+    // While others may still offer what comes before, it is not too late; afterwards it is taken as far as it goes.
+    if ((credited === undefined || covered < step) && isRecovering(own)) {
+      return { code: 'recovery-breaks-prefix', item: index }
+    }
+    if (credited !== undefined) {
+      const lock = own.get('locks', hashlock)
+      own.put('channels', channel, lock === undefined ? credited : revealItems(credited, hashlock, lock.preimage))
+      channels.push(channel)
+    }
+    uncovered += credited === undefined ? step : step - covered
     own.put('agreements', key, { total: agreement.total, amount: maxOf(amount, before?.amount ?? 0n) })
-    channels.push(channel)
+    accepted += 1
     found += skipped
   }
-  return { accepted: channels.length, channels: [...new Set(channels)], found }
+  return { accepted, channels: [...new Set(channels)], found, uncovered }
 }
 
-function credit(own: LedgerDraft, channel: Address, item: SignedPromise, delta: bigint): boolean {
-  const credited = creditItem(own.get('channels', channel) ?? emptyAccount(item.consumer), item, delta)
-  if (credited === undefined) return false
-  const { hashlock } = item.promise
-  const known = own.get('locks', hashlock)
-  own.put('channels', channel, known === undefined ? credited : revealItems(credited, hashlock, known.preimage))
-  return true
+/** The largest delta with which an item of this amount keeps the prefix condition. */
+function roomFor({ revealedAmount, revealedSum, open }: ChannelAccount, amount: bigint): bigint {
+  const least = amount > revealedAmount ? amount : revealedAmount
+  const levels = [least, ...open.map(({ signed }) => signed.promise.amount).filter((level) => level > least)]
+  const rooms = levels.map((level) =>
+    open.reduce(
+      (room, { delta, signed }) => (signed.promise.amount <= level ? room - delta : room),
+      level - revealedSum,
+    ),
+  )
+  return rooms.reduce((smallest, room) => (room < smallest ? room : smallest))
 }

@@ -224,6 +224,25 @@ describe('where the provider has not all of its answers', () => {
     expect(bytesOf((await verifyLog(story.store, referenceCrypto)).state)).toEqual(bytesOf(ledger))
   })
 
+  test('who comes after the day is believed all the same; what its channels no longer cover is counted', async () => {
+    await ledger.apply(end(1_000 + dayMs))
+    // Alice signed Carol a promise below Bob's: 10 + 5 + 9 are more than 15, and than 22.
+    const hers = item({ consumer, provider: carol.identity, amount: 19n, total: 9n, lock: lockOf(carol.identity, 1n) })
+    const batch = { provider: carol.identity, epoch: 1n, hashlock: lockOf(carol.identity, 1n), previousAmount: 0n }
+    await ledger.apply(commandOf({ ...batch, items: [hers] }))
+    expect(await ledger.apply(adopting(kept[1]))).toEqual({ kind: 'adopted', unknown: 5n })
+    // Of the next seven, three: the channel can pay 22, and 19 are credited.
+    expect(await ledger.apply(adopting(kept[2]))).toEqual({ kind: 'adopted', unknown: 9n })
+    expect(ledger.get('channels', channelOf(consumer))).toMatchObject({
+      revealedAmount: 15n,
+      revealedSum: 10n,
+      open: [{ delta: 9n }, { delta: 3n }],
+    })
+    const next = await story.exchange(provider, [{ consumer, delta: 4n }])
+    expect(next?.answer.verdicts).toEqual([{ delta: 4n }])
+    expect(bytesOf((await verifyLog(story.store, referenceCrypto)).state)).toEqual(bytesOf(ledger))
+  })
+
   test('nobody without a loss changes totals by its word', async () => {
     const { promise } = kept[0].answer
     const credited = [{ channel: channelOf(consumer), id: word(1), total: 99n }]

@@ -292,8 +292,8 @@ test('a copy that does not say that it is old is found out: by the chain, or by 
   const { stderr } = await running.ended
   expect(stderr).toMatch(/ledger-behind reason=chain recovery=true provider=0x/)
 
-  // The same, with the operator's word alone.
-  plainCopy('monday.db')
+  // The operator's word alone, where nothing else tells.
+  plainCopy('settled.db')
   running = await startAccountant('--recovered')
   expect(await status()).toMatchObject({ recovering: true })
 }, 180_000)

@@ -114,6 +114,15 @@ describe('refuses, in this order, and changes nothing', () => {
     expect(bytesOf(ledger)).toEqual(before)
   })
 
+  test('fast-exit-recovering: what was let go since the backup is not known', async () => {
+    await ledger.apply({ kind: 'begin-recovery', atMs: 1n, reason: 'operator' })
+    const before = bytesOf(ledger)
+    expect(await codeOf(openOf({ ...late, nonce: 2n }, { pendingExit: true }))).toBe('fast-exit-recovering')
+    expect(bytesOf(ledger)).toEqual(before)
+    await ledger.apply({ kind: 'end-recovery', atMs: 2n, recoveryMs: 1 })
+    expect((await ledger.apply(openOf())).ok).toBe(true)
+  })
+
   test('and says what would be good', async () => {
     const over = await ledger.apply(openOf({ amount: 41n }))
     expect(over).toEqual({ ok: false, refusal: { code: 'fast-exit-over-capacity', available: 40n } })

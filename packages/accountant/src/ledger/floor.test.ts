@@ -125,6 +125,17 @@ describe('in the ledger', () => {
   }
   const locks = [1n, 2n].map((epoch) => lockOf(bob.identity, epoch))
 
+  test('nothing is forgotten, and no time passes, while a restored ledger is offered what it lost', async () => {
+    const opened = await openTestLedger(createMemoryLedgerStore())
+    await opened.apply(batchOf(1n, 0n, [{ amount: 10n, id: 1 }]))
+    await reveal(opened, bob.identity, preimageOf(bob.identity, 1n))
+    await pass(opened, 0, all)
+    await opened.apply({ kind: 'begin-recovery', atMs: 1n, reason: 'operator' })
+    const before = bytesOf(opened)
+    expect(await pass(opened, 90, { ...all, locks })).toEqual({ agreements: 0, locks: 0 })
+    expect(bytesOf(opened)).toEqual(before)
+  })
+
   test('a promise that is late by less than a month is good, and what is forgotten stays so over a restart and a replay', async () => {
     const store = createMemoryLedgerStore()
     let opened = await openTestLedger(store)

@@ -2,7 +2,7 @@
  * `myst accountant`, as an operator runs it: the commands of the documentation, and a provider that is paid by it.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createSender, registerAccountant } from '@myst/chain'
@@ -36,7 +36,7 @@ const untilUp = (up: { said(): string }) =>
 
 test('the commands of docs/operating/accountant.md, in their order', async () => {
   const commands = await runShown(page, programs, 2)
-  expect(commands).toHaveLength(3)
+  expect(commands).toHaveLength(5)
   const { address } = JSON.parse(readFileSync(join(world.dir, 'operator.json'), 'utf8')) as { address: string }
   const operator = `0x${address.replace(/^0x/, '').toLowerCase()}` as Address
   const accountant = await register(operator)
@@ -51,9 +51,18 @@ test('the commands of docs/operating/accountant.md, in their order', async () =>
   expect(await (await fetch(`${url}/v1/status`)).json()).toMatchObject({ accountant, feeRate: 300, promises: 0 })
   expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^accountant_running 1$/m)
 
+  const backedUp = await runMyst(...(commands[3] ?? []))
+  expect([backedUp.exitCode, backedUp.stderr]).toEqual([0, ''])
   up.child.kill('SIGINT')
   const ended = await up.ended
   expect(ended.exitCode, ended.stderr).toBe(0)
+  const kept = await runMyst(...(commands[4] ?? []))
+  expect([kept.exitCode, kept.stderr]).toEqual([1, expect.stringContaining('file-exists')])
+  mkdirSync(join(world.dir, 'away'))
+  for (const name of ['ledger.db', 'ledger.db-newest']) {
+    renameSync(join(world.dir, 'data', name), join(world.dir, 'away', name))
+  }
+  expect((await runMyst(...(commands[4] ?? []))).exitCode).toBe(0)
   const changed = await runMyst(...args)
   expect(changed.exitCode).toBe(1)
   expect(changed.stderr).toContain('config-kept')
@@ -122,6 +131,21 @@ test('at first start it says what it needs; a key that is not the operator’s i
   const wrong = await runMyst('--data-dir', 'wrong', 'accountant', ...first)
   expect(wrong.exitCode).toBe(1)
   expect(wrong.stderr).toContain('operator-key-wrong')
+}, 60_000)
+
+test('with two keys it signs with the one that the contract knows', async () => {
+  const made = await runMyst('--data-dir', 'other', 'identity', 'create', '--passphrase-file', 'operator.pass')
+  expect(made.exitCode).toBe(0)
+  await runMyst('--data-dir', 'other', 'identity', 'export', '--out', 'other.json')
+  const config = JSON.parse(readFileSync(join(world.dir, 'data/accountant.json'), 'utf8'))
+  const path = join(world.dir, 'two-keys.json')
+  const { keyFile, passphraseFile } = config
+  const next = { nextKeyFile: keyFile, nextPassphraseFile: passphraseFile }
+  writeFileSync(path, JSON.stringify({ ...config, ...next, keyFile: join(world.dir, 'other.json') }))
+  const up = start(programPath, [path])
+  await untilUp(up)
+  up.child.kill('SIGTERM')
+  expect((await up.ended).exitCode).toBe(0)
 }, 60_000)
 
 /** Of a provider nobody else has; empty, as an answer to it is an answer all the same. */

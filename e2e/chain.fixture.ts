@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ChainProcess, type DevnetContracts, deployDevnet, endProcess, richKeys, startChain } from '@myst/devnet'
 import {
+  type Address,
   type Crypto,
   decodeMessage,
   type ExchangeReply,
@@ -17,8 +18,10 @@ import {
   exchangeReplySchema,
   maxBatchBytes,
   type NetworkProfile,
+  type Schema,
   type SignedContent,
   signedContent,
+  signRequest,
 } from '@myst/protocol'
 
 export interface TestChain {
@@ -79,4 +82,29 @@ export async function postBatch(accountantUrl: string, signed: SignedContent): P
   const reply = decodeMessage(exchangeReplySchema, new Uint8Array(await response.arrayBuffer()), maxBatchBytes + 4096)
   if (!reply.ok) throw new Error(reply.refusal.code)
   return reply.value
+}
+
+export interface SignedCall<T> {
+  readonly key: Uint8Array
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: Uint8Array
+  readonly answer: Schema<T>
+}
+
+/** Asks an accountant in one's own name. @throws with the status and what it said, where it answers nothing of that shape. */
+export async function askSigned<T>(crypto: Crypto, world: TestChain, call: SignedCall<T>): Promise<T> {
+  const { key, method, path, body = new Uint8Array(), answer } = call
+  const domain = { chainId: world.profile.chainId, verifyingContract: world.network.accountant as Address }
+  const own = { identity: crypto.addressOf(key), privateKey: key, nowMs: Date.now() }
+  const authorization = signRequest(crypto, domain, { method, path, body }, own)
+  const response = await fetch(world.accountantUrl + path, {
+    method,
+    headers: { authorization, ...(body.length > 0 ? { 'content-type': 'application/cbor' } : {}) },
+    ...(body.length > 0 ? { body: Buffer.from(body) } : {}),
+  })
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  const decoded = decodeMessage(answer, bytes, maxBatchBytes + 4096)
+  if (response.ok && decoded.ok) return decoded.value
+  throw new Error(`${response.status} ${new TextDecoder().decode(bytes.slice(0, 200))}`)
 }

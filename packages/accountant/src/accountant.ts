@@ -6,24 +6,30 @@
 
 import { connectChain, openChain, reach } from '@myst/chain'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { Fault, maxBatchBytes } from '@myst/protocol'
+import { type Address, type Crypto, channelAddress, Fault, maxBatchBytes } from '@myst/protocol'
 import { openSqliteStore } from '@myst/store'
 import { createAdmission } from './admission.ts'
-import { followChain } from './chain-events.ts'
+import { createAger } from './ager.ts'
+import { followChain, forgetCursors } from './chain-events.ts'
 import { createChannelView } from './channel-view.ts'
 import { createExchangeService } from './exchange-service.ts'
+import { createFastExits } from './fast-exits.ts'
 import { createHttpServer } from './http-server.ts'
 import { openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
 import { openMoney } from './money.ts'
 import { openLedgerStore } from './open-ledger-store.ts'
+import { watchOperator } from './operator-watch.ts'
 import { type AccountantOptions, defaultOptions } from './options.ts'
 import { createPayoutDesk } from './payout-desk.ts'
 import { type AccountantStatus, readStatus } from './program-status.ts'
+import { createRecoveryService, defaultRecoveryMs } from './recovery-service.ts'
+import { createResigning } from './resigning.ts'
+import { findUnknownSettlements } from './settlement-check.ts'
 import { createSignaturePool } from './signatures/pool.ts'
 import { solvencyOf } from './solvency-report.ts'
 import { serveStream } from './stream-server.ts'
-import { readTerms } from './terms.ts'
+import { readOperator, readTerms } from './terms.ts'
 import { treasuryGauges } from './treasury-metrics.ts'
 
 export interface Accountant {
@@ -31,6 +37,8 @@ export interface Accountant {
   status(): Promise<AccountantStatus>
   /** Settles every revealed promise now. @returns what was collected. */
   collect(): Promise<bigint>
+  /** Closes those that are over now. */
+  lookAtFastExits(): Promise<void>
   close(): Promise<void>
 }
 
@@ -40,11 +48,18 @@ export const minDelta = 10n ** 12n
 /** Each look at a channel asks them all. */
 const maxRpcs = 3
 
+/** An exit that is over gives the channel its capacity back: nobody waits for that. */
+const lookAtExitsEveryMs = 5_000
+/** What is signed with a replaced key must be signed again. */
+const lookAtOperatorEveryMs = 5_000
+/** Time is told, and a part of what is a month old forgotten; a process that ends sooner loses so much time. */
+const ageEveryMs = 600_000
+
 export async function startAccountant(
   given: Omit<AccountantOptions, keyof typeof defaultOptions> & Partial<AccountantOptions>,
 ): Promise<Accountant> {
-  const options: AccountantOptions = { ...defaultOptions, ...given }
-  const { profile, accountant, operatorKey, log } = options
+  const asked: AccountantOptions = { ...defaultOptions, ...given }
+  const { profile, accountant, log } = asked
   const { chainId } = profile
   const crypto = await loadNativeCrypto()
   const [rpcUrl = ''] = profile.rpcUrls
@@ -52,8 +67,9 @@ export async function startAccountant(
   // What they say is checked against the first one's, so they need not be there yet.
   const others = profile.rpcUrls.slice(1, maxRpcs).map((url) => openChain({ rpcUrl: url, chainId }))
   const terms = await readTerms(client, profile, accountant)
-  const operator = crypto.addressOf(operatorKey)
-  if (terms.operator !== operator) throw new Fault('operator-key-wrong', { accountant, registered: terms.operator })
+  const { operator } = terms
+  const operatorKey = keyOf(crypto, asked, operator)
+  const options = { ...asked, operatorKey }
   // From here on this process is the only one that signs and sends.
   const ledgerStore = await openLedgerStore({ onLost: () => {}, ...options })
   const store = openSqliteStore(`${options.dataDir}/accountant.db`)
@@ -62,7 +78,15 @@ export async function startAccountant(
   const domain = { chainId, verifyingContract: accountant }
   const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
   const ledger = await openLedger({ store: ledgerStore, crypto, sign: signatures.signDecisions })
-  const channels = createChannelView({ clients: [client, ...others], crypto, now, onFault }, profile, {
+  const clients = [client, ...others]
+  const { contracts } = profile
+  const recovery = createRecoveryService(
+    { crypto, ledger, findSigners: signatures.findSigners, now, log },
+    { chainId, accountant, operator, contracts, recoveryMs: options.recoveryMs ?? defaultRecoveryMs },
+  )
+  await recoverLedger()
+  const leavingOf = (channel: Address) => ledger.get('fastExits', channel)?.exit.amount ?? 0n
+  const channels = createChannelView({ clients, crypto, now, onFault, leavingOf }, profile, {
     accountant,
     exitDelayS: terms.exitDelay,
     openCost: options.openCost,
@@ -83,6 +107,12 @@ export async function startAccountant(
       streamConnections: () => streams.connections,
       credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
       promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
+      fastExits: () => fastExits.size,
+      agreements: () => ager.agreements,
+      locks: () => ager.locks,
+      forgotten: () => ager.forgotten,
+      recovering: () => recovery.status.recovering,
+      unknown: () => recovery.status.unknown,
     },
     treasuryGauges({ ...money, now }),
   )
@@ -91,16 +121,34 @@ export async function startAccountant(
     { bytesPerSecond: options.partyBytesPerSecond, maxBytes: maxBatchBytes },
   )
   const service = { ...calls, exchange: metrics.observe(admitted) }
+  const channelOf = (consumer: Address) => channelAddress(crypto, contracts, consumer, accountant)
+  const fastExits = createFastExits(
+    { clients, crypto, ledger, channels, channelOf, sign: signatures.sign, onFault },
+    { chainId, exitDelayS: terms.exitDelay, confirmationDepth: profile.confirmationDepth, everyMs: lookAtExitsEveryMs },
+  )
+  const ager = createAger({ ledger, elapsedMs: () => performance.now(), onFault }, { everyMs: ageEveryMs })
+  const operatorWatch = watchOperator(
+    { readOperator: () => readOperator(client, accountant), onRotated: options.onLost ?? onFault, onFault },
+    { operator, everyMs: lookAtOperatorEveryMs },
+  )
   const events = followChain(
-    { client, store, reveal: service.reveal, hold: money.holder.hold, now, onFault },
+    { client, store, settled: recovery.settled, reveal: service.reveal, hold: money.holder.hold, now, onFault },
     { accountant, deployedAtBlock: profile.deployedAtBlock },
   )
-  const status = () => readStatus({ client, ledger, ...money }, { accountant, feeRate: terms.feeRate })
+  const status = () => readStatus({ client, ledger, recovery, ...money }, { accountant, feeRate: terms.feeRate })
   const place = { accountant, operator, chainId, confirmationDepth: profile.confirmationDepth }
   const server = createHttpServer({
     trustProxy: options.trustProxy,
     crypto,
     service,
+    fastExits,
+    resign: createResigning({
+      crypto,
+      ledger,
+      domain,
+      operator,
+      nextKey: operatorKey === asked.operatorKey ? asked.nextOperatorKey : undefined,
+    }),
     payouts: createPayoutDesk(
       { crypto, ledger, chain: money.chain, now },
       { domain, payoutLeast: options.payoutLeast },
@@ -111,6 +159,12 @@ export async function startAccountant(
     now,
     status,
     isRunning: () => ledger.running,
+    recovery,
+    operator,
+    async backup(path) {
+      if (ledgerStore.copyTo === undefined) throw new Fault('backup-not-here', { ledger: 'postgres' })
+      await ledgerStore.copyTo(path)
+    },
     log,
   })
   const streams = serveStream(server.server, {
@@ -127,13 +181,38 @@ export async function startAccountant(
     url,
     status,
     collect: () => money.collector.collect({ all: true }),
+    lookAtFastExits: fastExits.look,
     async close() {
       streams.close()
+      recovery.close()
       await server.close()
-      await Promise.all([events.close(), money.close()])
+      await Promise.all([events.close(), money.close(), fastExits.close(), ager.close(), operatorWatch.close()])
       await ledger.close()
       await signatures.close()
       store.close()
     },
   }
+
+  /** Before anything is answered: whether these are the newest records. */
+  async function recoverLedger(): Promise<void> {
+    const isBackup = ledgerStore.isBackup === true
+    if (isBackup || options.recovered === true) {
+      await recovery.begin(isBackup ? 'backup' : 'operator')
+      // What the chain told of the time that was lost must be heard again.
+      forgetCursors(store)
+      await ledgerStore.takeOver?.()
+    }
+    await findUnknownSettlements(client, accountant, ledger, recovery.settled)
+  }
+}
+
+/** Of the two keys that may be here, the one that the contract knows. */
+function keyOf(
+  crypto: Crypto,
+  { accountant, operatorKey, nextOperatorKey }: AccountantOptions,
+  registered: Address,
+): Uint8Array {
+  const key = [operatorKey, nextOperatorKey].find((key) => key !== undefined && crypto.addressOf(key) === registered)
+  if (key === undefined) throw new Fault('operator-key-wrong', { accountant, registered })
+  return key
 }

@@ -12,6 +12,8 @@ import { type RecordStore, table } from '@myst/store'
 export interface ChainEventsDeps {
   readonly client: ChainClient
   readonly store: RecordStore
+  /** Before its preimage: whether our ledger knows of so much. */
+  settled(provider: Address, amount: bigint, preimage: Uint8Array): Promise<unknown>
   /** A settlement on chain shows its preimage to everybody: it counts as revealed. */
   reveal(provider: Address, preimage: Uint8Array): Promise<unknown>
   /** An exit is held at once: consumer and provider together may keep a preimage back until it is over. */
@@ -24,8 +26,12 @@ export interface ChainEventsDeps {
 const cursorEveryMs = 60_000
 const cursorTable = table('cursors', message({ nextBlock: field(0, uint(64)) }))
 
+/** From now on everything is heard again. */
+export const forgetCursors = (store: RecordStore): void =>
+  store.commit([...cursorTable.load(store).keys()].map((name) => cursorTable.remove(name)))
+
 export function followChain(
-  { client, store, reveal, hold, now, onFault }: ChainEventsDeps,
+  { client, store, settled, reveal, hold, now, onFault }: ChainEventsDeps,
   { accountant, deployedAtBlock }: { readonly accountant: Address; readonly deployedAtBlock: bigint },
 ): { close(): Promise<void> } {
   const cursors = cursorTable.load(store)
@@ -48,7 +54,12 @@ export function followChain(
     abi: accountantAbi,
     event: 'ProviderSettled',
     async onEvents(events, nextBlock) {
-      for (const { args } of events) await reveal(args.provider.toLowerCase() as Address, fromHex(args.preimage))
+      for (const { args } of events) {
+        const provider = args.provider.toLowerCase() as Address
+        const preimage = fromHex(args.preimage)
+        await settled(provider, args.amount, preimage)
+        await reveal(provider, preimage)
+      }
       saveCursor('settlements', nextBlock, events.length > 0)
     },
   })

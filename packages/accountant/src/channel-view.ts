@@ -11,7 +11,7 @@
  */
 
 import { type ChainClient, type ChannelAt, type ChannelState, capacityOf, readChannel } from '@myst/chain'
-import { type Address, type Crypto, channelAddress, Fault, type NetworkProfile } from '@myst/protocol'
+import { type Address, type Crypto, channelAddress, Fault, minOf, type NetworkProfile } from '@myst/protocol'
 
 export interface ChannelStanding {
   readonly channel: Address
@@ -25,6 +25,9 @@ export interface ChannelStanding {
   readonly held: bigint
   readonly deployed: boolean
   readonly exit: 'none' | 'early' | 'late'
+  /** The block at the confirmation depth that all this holds for; the oldest one, where several RPCs were asked. */
+  readonly block: bigint
+  readonly headTimestampS: bigint
 }
 
 export interface ChannelViewDeps {
@@ -34,6 +37,8 @@ export interface ChannelViewDeps {
   readonly now: () => number
   /** `channel-shrank`: money is gone that was confirmed, and no exit took it. An alarm. */
   readonly onFault: (fault: Fault) => void
+  /** What we let leave a channel at once: its money may shrink by that. */
+  readonly leavingOf?: (channel: Address) => bigint
 }
 
 export interface ChannelViewOptions {
@@ -95,12 +100,13 @@ export function createChannelView(
     return nowS > exitAtS - options.exitDelayS / 2n ? 2 : 1
   }
 
-  function standingOf(channel: Address, { head, deep, headTimestampS }: ChannelState): ChannelStanding {
+  function standingOf(channel: Address, { head, deep, headTimestampS, deepBlock }: ChannelState): ChannelStanding {
     const capacity = capacityOf({ head: counted(head), deep: counted(deep) }, options.maxRegistrationFee)
     // An exit that was finished or cancelled a moment ago still counts: the chain may think again.
     const exit = exitStages[Math.max(exitStage(head, headTimestampS), exitStage(deep, headTimestampS))] ?? 'late'
     const { balance, settled, held, deployed } = head
-    return { channel, capacity, settled, settledDeep: deep.settled, balance, held, deployed, exit }
+    const at = { block: deepBlock, headTimestampS }
+    return { channel, capacity, settled, settledDeep: deep.settled, balance, held, deployed, exit, ...at }
   }
 
   async function readFrom(client: ChainClient, consumer: Address, channel: Address): Promise<ChannelState> {
@@ -128,7 +134,8 @@ export function createChannelView(
   }
 
   function warnOf(before: ChannelStanding | undefined, { channel, capacity, exit }: ChannelStanding): void {
-    if (before === undefined || capacity >= before.capacity || exit !== 'none' || before.exit !== 'none') return
+    if (before === undefined || exit !== 'none' || before.exit !== 'none') return
+    if (capacity + (deps.leavingOf?.(channel) ?? 0n) >= before.capacity) return
     deps.onFault(new Fault('channel-shrank', { channel, capacity, before: before.capacity }))
   }
 
@@ -176,12 +183,14 @@ export function createChannelView(
 
 const headMsOf = ({ headTimestampS }: ChannelState): number => Number(headTimestampS) * 1000
 
-/** The first RPC's figures, with the least capacity and the latest exit that anybody shows. */
+/** The first RPC's figures, with the least capacity, the latest exit and the oldest blocks that anybody shows. */
 function worstOf(standings: readonly ChannelStanding[]): ChannelStanding {
   return standings.reduce((worst, one) => ({
     ...worst,
-    capacity: one.capacity < worst.capacity ? one.capacity : worst.capacity,
-    settledDeep: one.settledDeep < worst.settledDeep ? one.settledDeep : worst.settledDeep,
+    capacity: minOf(one.capacity, worst.capacity),
+    settledDeep: minOf(one.settledDeep, worst.settledDeep),
+    block: minOf(one.block, worst.block),
+    headTimestampS: minOf(one.headTimestampS, worst.headTimestampS),
     exit: exitStages.indexOf(one.exit) > exitStages.indexOf(worst.exit) ? one.exit : worst.exit,
   }))
 }

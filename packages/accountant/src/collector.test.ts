@@ -55,6 +55,8 @@ function collectorOf(setting: Setting) {
         balance: 20n - paid,
         held: held.get(channel) ?? 0n,
         deployed: true,
+        block: 1n,
+        headTimestampS: 1n,
       }
       return { channel, capacity: 20n, exit, ...now }
     },

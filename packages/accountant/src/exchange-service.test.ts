@@ -73,7 +73,16 @@ const batchOf = (change: Partial<Batch>, signedWith = bobKey) => {
   }
   return signContent(crypto, domain, batchContent, batch, signedWith)
 }
-const standing = { settled: 0n, settledDeep: 0n, balance: 10n, held: 0n, deployed: true, exit: 'none' } as const
+const standing = {
+  settled: 0n,
+  settledDeep: 0n,
+  balance: 10n,
+  held: 0n,
+  deployed: true,
+  exit: 'none',
+  block: 1n,
+  headTimestampS: 1n,
+} as const
 const rich: ChannelView['look'] = async () => ({ ...standing, channel: at('c1'), capacity: 10n })
 
 test('a batch that can credit nothing, and one answered before, cost no look at a channel', async () => {

@@ -26,6 +26,7 @@ import {
 } from '@myst/protocol'
 import type { ChannelView } from './channel-view.ts'
 import {
+  capacityLeft,
   type ExchangeResult,
   exchangeWithoutItems,
   highestAmount,
@@ -70,8 +71,9 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
   /** A channel is looked at only for its own consumer: a stranger's promises cost no call of the chain. */
   async function factsOf({ consumer, promise }: SignedPromise, { channel, signer }: ItemSigner): Promise<ItemFacts> {
     if (signer !== consumer) return { channel, capacity: 0n, exit: 'none', ...(signer === undefined ? {} : { signer }) }
-    const { capacity, exit } = await channels.look(consumer, promise.amount)
-    return { channel, capacity, exit, signer }
+    const { capacity, exit, block } = await channels.look(consumer, promise.amount)
+    const of = ledger.get('fastExits', channel) === undefined ? {} : { block }
+    return { channel, capacity, exit, signer, ...of }
   }
 
   /** Costly facts only for a batch that can still be credited; the step in the ledger checks everything again. */
@@ -111,18 +113,26 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
     },
 
     async consumerStanding(consumer) {
-      const { channel, capacity } = await channels.look(consumer)
+      const standing = await channels.look(consumer)
+      const { channel } = standing
       const highest = ledger.get('channels', channel)?.highest
-      return { channel, capacity, ...(highest === undefined ? {} : { highest }) }
+      const record = ledger.get('fastExits', channel)
+      return {
+        channel,
+        capacity: capacityLeft(ledger, standing),
+        ...(highest === undefined ? {} : { highest }),
+        ...(record?.isOpen ? { fastExit: { exit: record.exit, signature: record.signature } } : {}),
+      }
     },
 
     async stateCapacity(consumer) {
-      const { channel, capacity, exit } = await channels.look(consumer)
+      const standing = await channels.look(consumer)
+      const { channel, exit } = standing
       const account = ledger.get('channels', channel)
       const statement = {
         channel,
         consumer,
-        capacity,
+        capacity: capacityLeft(ledger, standing),
         promised: account === undefined ? 0n : highestAmount(account),
         exitPending: exit !== 'none',
         issuedAtMs: BigInt(deps.now()),

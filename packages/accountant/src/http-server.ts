@@ -27,20 +27,27 @@ import {
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ExchangeFrom } from './admission.ts'
 import type { ExchangeService } from './exchange-service.ts'
+import { addFastExitRoutes } from './fast-exit-routes.ts'
+import type { FastExits } from './fast-exits.ts'
 import type { Metrics } from './metrics.ts'
 import { openApi } from './openapi.ts'
 import type { PayoutDesk } from './payout-desk.ts'
 import type { AccountantStatus } from './program-status.ts'
+import { addRecoveryRoutes, type RecoveryRoutes } from './recovery-routes.ts'
 import { payoutWords } from './refusal-words.ts'
+import { addResignRoutes } from './resign-routes.ts'
+import type { Resign } from './resigning.ts'
 import { pagePolicy, renderSolvency } from './solvency-page.ts'
 import type { SolvencyReport } from './solvency-report.ts'
 
-export interface HttpDeps {
+export interface HttpDeps extends RecoveryRoutes {
   readonly crypto: Crypto
   readonly service: Omit<ExchangeService, 'exchange'> & { readonly exchange: ExchangeFrom }
   readonly payouts: PayoutDesk
   /** Undefined before the chain was seen. */
   readonly solvency: () => SolvencyReport | undefined
+  readonly fastExits: FastExits
+  readonly resign: Resign
   readonly metrics: Metrics
   readonly domain: Domain
   readonly now: () => number
@@ -50,6 +57,15 @@ export interface HttpDeps {
   /** Whether the address that a proxy names is who asks; only where nobody else can reach the port. */
   readonly trustProxy: boolean
   readonly log: (line: string) => void
+}
+
+/** What routes of other files share. */
+export interface SignedRoutes {
+  /** Who signed this request; undefined after the refusal was sent. */
+  signerOf(request: FastifyRequest, reply: FastifyReply): Address | undefined
+  bodyOf(request: FastifyRequest): Uint8Array
+  send(reply: FastifyReply, encoded: Uint8Array): FastifyReply
+  refuseBody(reply: FastifyReply): FastifyReply
 }
 
 const cbor = 'application/cbor'
@@ -140,6 +156,12 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     return send(reply, encodeMessage(statementSchema, await service.stateCapacity(consumer)))
   })
 
+  const refuseBody = (reply: FastifyReply) => reply.code(400).send(malformed)
+  const routes: SignedRoutes = { signerOf, bodyOf, send, refuseBody }
+  addFastExitRoutes(server, routes, deps.fastExits)
+  addResignRoutes(server, routes, deps.resign)
+
+  addRecoveryRoutes(server, signerOf, deps)
   server.get('/v1/status', status)
   server.get('/openapi.json', async () => openApi)
   server.get('/v1/solvency', async (_request, reply) => deps.solvency() ?? reply.code(503).send(unseen))

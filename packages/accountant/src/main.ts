@@ -1,12 +1,13 @@
 /**
- * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, dataDir, ledger?, host, port,
- * partyBytesPerSecond?, trustProxy?, and the money's options (`options.ts`)}`.
+ * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, nextKeyFile?, nextPassphraseFile?, dataDir,
+ * ledger?, host, port, partyBytesPerSecond?, recoveryMs?, trustProxy?, and the money's options (`options.ts`)}`;
+ * `--recovered` after it, once: the ledger was put back from a copy that does not say so itself.
  *
  * @module
  */
 
 import { readKey, readProfile, runProgram } from '@myst/program'
-import { Fault, isAddress } from '@myst/protocol'
+import { accountantOf } from './which-accountant.ts'
 
 await runProgram(async (config, log) => {
   // Native code is loaded only after the Node version was checked.
@@ -15,20 +16,23 @@ await runProgram(async (config, log) => {
   const { defaultOptions, moneyOptionsOf } = await import('./options.ts')
   const crypto = await loadNativeCrypto()
   const profile = await readProfile(config.text('profile'))
-  const [only, another] = profile.accountants
-  const accountant = config.optionalText('accountant') ?? (another === undefined ? only?.address : undefined)
-  if (!isAddress(accountant)) throw new Fault('config-invalid', { name: 'accountant', wanted: 'a lower-case address' })
+  const nextKeyFile = config.optionalText('nextKeyFile')
+  const accountant = accountantOf(config, profile)
   const started = await startAccountant({
     ...defaultOptions,
     profile,
     accountant,
     operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
+    nextOperatorKey:
+      nextKeyFile === undefined ? undefined : await readKey(crypto, nextKeyFile, config.text('nextPassphraseFile')),
     dataDir: config.text('dataDir'),
     ledger: config.optionalText('ledger'),
     host: config.optionalText('host') ?? defaultOptions.host,
     port: config.optionalNumber('port') ?? defaultOptions.port,
     partyBytesPerSecond: config.optionalNumber('partyBytesPerSecond') ?? defaultOptions.partyBytesPerSecond,
     ...moneyOptionsOf(config),
+    recoveryMs: config.optionalNumber('recoveryMs'),
+    recovered: process.argv.includes('--recovered'),
     trustProxy: config.value('trustProxy') === true,
     log,
     // Whoever may not sign any more ends at once, as if killed, and stands in line again when it is started anew.

@@ -8,7 +8,13 @@ const observed = {
   signatureJobs: () => 3,
   streamConnections: () => 4,
   credited: () => 1_500_000_000_000_000_000n,
+  recovering: () => false,
+  unknown: () => 0n,
   promises: () => 7,
+  fastExits: () => 1,
+  agreements: () => 2,
+  locks: () => 3,
+  forgotten: () => 4,
 }
 const from = { address: '192.0.2.1' }
 const signed = { content: new Uint8Array(), signature: new Uint8Array() }
@@ -24,6 +30,10 @@ test('tells what there is now, in the unit of its name', async () => {
     'accountant_running 1',
     'accountant_credited_myst 1.5',
     'accountant_promises 7',
+    'accountant_fast_exits 1',
+    'accountant_agreements 2',
+    'accountant_locks 3',
+    'accountant_forgotten_records 4',
   ]) {
     expect(told).toMatch(new RegExp(`^${line}$`, 'm'))
   }

@@ -16,6 +16,16 @@ export interface Observed {
   streamConnections(): number
   credited(): bigint
   promises(): number
+  /** Co-signed and not over. */
+  fastExits(): number
+  /** Records in the ledger, at the last look. */
+  agreements(): number
+  locks(): number
+  /** Records. */
+  forgotten(): number
+  recovering(): boolean
+  /** Promised for what was lost. */
+  unknown(): bigint
 }
 
 export interface Metrics {
@@ -66,6 +76,20 @@ export function createMetrics(observed: Observed, more: readonly GaugeRow[] = []
     ['accountant_stream_connections', 'Providers on the stream.', one(observed.streamConnections)],
     ['accountant_credited_myst', 'Promised to providers so far.', one(() => inMyst(observed.credited()))],
     ['accountant_promises', 'Consumer promises credited so far.', one(observed.promises)],
+    [
+      'accountant_recovering',
+      '1: restored, and nothing is credited from channels.',
+      one(() => Number(observed.recovering())),
+    ],
+    ['accountant_unknown_myst', 'Promised for what a restore lost.', one(() => inMyst(observed.unknown()))],
+    ['accountant_fast_exits', 'Fast exits co-signed, and neither executed nor expired yet.', one(observed.fastExits)],
+    [
+      'accountant_agreements',
+      'Agreements in the ledger; below the floor they are forgotten.',
+      one(observed.agreements),
+    ],
+    ['accountant_locks', 'Revealed locks in the ledger; they are forgotten after a month.', one(observed.locks)],
+    ['accountant_forgotten_records', 'Agreements and locks forgotten since the start.', one(observed.forgotten)],
     ...more,
   ]
   for (const [name, help, values, labelNames = []] of gauges) {

@@ -5,7 +5,7 @@
  */
 
 import { openApiParts } from '@myst/program'
-import { itemRefusals } from '@myst/protocol'
+import { fastExitRefusals, itemRefusals } from '@myst/protocol'
 import { payoutWords, requestCodes } from './refusal-words.ts'
 import { alarmCodes } from './treasurer-rules.ts'
 
@@ -90,6 +90,10 @@ const status = object({
   collectable: object({ channels: count }),
   holdsMissing: count,
   alarms: { type: 'array', items: { enum: alarmCodes } },
+  recovering: flag,
+  recoveryStartedAt: time,
+  recoveryEndsAt: time,
+  unknownCredit: amount,
 })
 
 export const openApi = {
@@ -166,6 +170,38 @@ export const openApi = {
         summary: 'What this consumer’s channel can still promise, signed, to be shown to providers.',
         security,
         responses: answers('Good for five minutes.', cbor, unsigned),
+      },
+    },
+    '/v1/fast-exit': {
+      post: {
+        summary: 'Co-signs that this consumer leaves at once with what it has not promised.',
+        description: `Refused with: ${fastExitRefusals.join(', ')}.`,
+        security,
+        requestBody: body,
+        responses: answers('The signature, or why there is none.', cbor, { ...malformed, ...unsigned }),
+      },
+    },
+    '/v1/resign': {
+      post: {
+        summary: 'The newest promise to this provider, signed anew after the operator’s key was replaced.',
+        security,
+        responses: answers('The promise, where there is one.', cbor, unsigned),
+      },
+    },
+    '/v1/recover': {
+      post: {
+        summary: 'An answered batch of this provider, offered to a ledger that was restored from a backup.',
+        security,
+        requestBody: body,
+        responses: answers('Adopted, known, or why not.', cbor, { ...malformed, ...unsigned }),
+      },
+    },
+    '/v1/backup': {
+      post: {
+        summary: 'Copies the ledger to a file of its own machine. For the operator’s key alone.',
+        security,
+        requestBody: body,
+        responses: answers('It is copied.', json(object({ copied: flag })), unsigned),
       },
     },
     '/v1/status': { get: { summary: 'Rate, sums, alarms.', responses: answers('Figures.', json(status)) } },

@@ -13,6 +13,8 @@ export interface AccountantOptions extends MoneyOptions {
   readonly accountant: Address
   /** Signs promises and pays gas. */
   readonly operatorKey: Uint8Array
+  /** The key that replaces it. From the announcement on both are here; whichever the contract knows signs. */
+  readonly nextOperatorKey?: Uint8Array | undefined
   readonly dataDir: string
   /** `postgres://…` where several processes share a ledger; absent: a file in `dataDir`. */
   readonly ledger?: string | undefined
@@ -20,10 +22,14 @@ export interface AccountantOptions extends MoneyOptions {
   readonly port: number
   /** Of batches of one identity; of one address twice as many. */
   readonly partyBytesPerSecond: number
+  /** After a restore: how long no channel is drawn on; a day by default. */
+  readonly recoveryMs?: number | undefined
+  /** The operator says that the ledger lacks what was answered: a dump, or a plain copy, was put back. */
+  readonly recovered?: boolean
   /** A reverse proxy stands before it, and nobody else reaches the port. */
   readonly trustProxy: boolean
   readonly log: (line: string) => void
-  /** The shared ledger has, or may have, another writer: this process must end. */
+  /** The shared ledger has, or may have, another writer, or the operator was replaced: this process must end. */
   onLost?(fault: Fault): void
 }
 

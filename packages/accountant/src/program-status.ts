@@ -10,6 +10,7 @@ import type { Address } from '@myst/protocol'
 import type { Collector } from './collector.ts'
 import type { ExitHolder } from './exit-holder.ts'
 import { type Ledger, noTotals, totalsKey } from './ledger/index.ts'
+import { type RecoveryService, recoveryText } from './recovery-service.ts'
 import type { Transactions } from './transactions.ts'
 import type { Treasurer } from './treasurer.ts'
 import type { AlarmCode } from './treasurer-rules.ts'
@@ -32,6 +33,13 @@ export interface AccountantStatus {
   readonly collectable: { readonly channels: number }
   readonly holdsMissing: number
   readonly alarms: readonly AlarmCode[]
+  /** The ledger was restored from an old backup, and nothing is credited from channels yet. */
+  readonly recovering: boolean
+  /** Of the newest recovery, where there was one; ISO 8601. */
+  readonly recoveryStartedAt?: string
+  readonly recoveryEndsAt?: string
+  /** Promised to providers for consumers' promises that were lost and not offered again. */
+  readonly unknownCredit: string
 }
 
 export interface StatusDeps {
@@ -41,10 +49,11 @@ export interface StatusDeps {
   readonly collector: Collector
   readonly holder: ExitHolder
   readonly treasurer: Treasurer
+  readonly recovery: Pick<RecoveryService, 'status'>
 }
 
 export async function readStatus(
-  { client, ledger, transactions, collector, holder, treasurer }: StatusDeps,
+  { client, ledger, transactions, collector, holder, treasurer, recovery }: StatusDeps,
   { accountant, feeRate }: { readonly accountant: Address; readonly feeRate: bigint },
 ): Promise<AccountantStatus> {
   const { rpc, rpcUrl } = client
@@ -67,5 +76,6 @@ export async function readStatus(
     collectable: { channels: collector.waiting().count },
     holdsMissing: holder.missing().count,
     alarms: treasurer.alarms().map(({ code }) => code),
+    ...recoveryText(recovery.status),
   }
 }

@@ -18,11 +18,20 @@ export interface Terms {
 }
 
 /** @throws Fault `chain-unreachable`. */
-export function readTerms({ rpc, rpcUrl }: ChainClient, profile: NetworkProfile, accountant: Address): Promise<Terms> {
+export function readOperator({ rpc, rpcUrl }: ChainClient, accountant: Address): Promise<Address> {
+  return reach(rpcUrl, async () => {
+    const found = await rpc.readContract({ address: accountant, abi: accountantAbi, functionName: 'operator' })
+    return found.toLowerCase() as Address
+  })
+}
+
+/** @throws Fault `chain-unreachable`. */
+export function readTerms(client: ChainClient, profile: NetworkProfile, accountant: Address): Promise<Terms> {
+  const { rpc, rpcUrl } = client
   const at = { address: accountant, abi: accountantAbi } as const
   return reach(rpcUrl, async () => {
     const [operator, feeRate, exitDelay, maxRegistrationFee] = await Promise.all([
-      rpc.readContract({ ...at, functionName: 'operator' }),
+      readOperator(client, accountant),
       rpc.readContract({ ...at, functionName: 'feeRate' }),
       rpc.readContract({ ...at, functionName: 'exitDelay' }),
       rpc.readContract({
@@ -31,6 +40,6 @@ export function readTerms({ rpc, rpcUrl }: ChainClient, profile: NetworkProfile,
         functionName: 'maxRegistrationFee',
       }),
     ])
-    return { operator: operator.toLowerCase() as Address, feeRate, exitDelay, maxRegistrationFee }
+    return { operator, feeRate, exitDelay, maxRegistrationFee }
   })
 }

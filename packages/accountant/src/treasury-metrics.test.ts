@@ -11,6 +11,12 @@ const idle = {
   streamConnections: () => 0,
   credited: () => 0n,
   promises: () => 0,
+  fastExits: () => 0,
+  agreements: () => 0,
+  locks: () => 0,
+  forgotten: () => 0,
+  recovering: () => false,
+  unknown: () => 0n,
 }
 const figures = {
   chain: {

@@ -189,6 +189,11 @@ const nodeAdvice = {
     what: 'The accountant sent a promise that would not hold on chain.',
     todo: 'It was not accepted. If it stays so, use another accountant.',
   },
+  'recovery-refused': {
+    status: 409,
+    what: 'The accountant was restored from an old backup, and does not take back what it answered.',
+    todo: "It is offered again; the node's log says why. Settle what it promised, and tell its operator.",
+  },
   'batch-refused': {
     status: 409,
     what: 'The accountant refused the payments that were to be exchanged.',
@@ -368,7 +373,22 @@ const nodeAdvice = {
     status: 500,
     what: ({ path, newest, acknowledged }) =>
       `${path} ends with entry ${newest}, and entry ${acknowledged} was acknowledged: it lost some, or is a backup.`,
-    todo: 'Put back the newest files, ledger.db with ledger.db-wal. To go on without them is to sign below what was signed.',
+    todo: 'Put back the newest files, ledger.db with ledger.db-wal; or, where they are gone for good, a backup: "myst accountant restore" tells the accountant to recover.',
+  },
+  'backup-failed': {
+    status: 500,
+    what: ({ path, why }) => `${path} could not be written: ${why}.`,
+    todo: 'Check that the folder is there, and its space and rights, for the user that the accountant runs as.',
+  },
+  'backup-unreadable': {
+    status: 500,
+    what: ({ path, why }) => `${path} is no backup of a ledger: ${why}.`,
+    todo: 'Take a file that "myst accountant backup" wrote. A plain copy goes in place by hand, then start with --recovered.',
+  },
+  'backup-not-here': {
+    status: 409,
+    what: 'The ledger is in PostgreSQL.',
+    todo: 'Use pg_dump and pg_restore, and start with --recovered after a restore.',
   },
   'ledger-damaged': {
     status: 500,

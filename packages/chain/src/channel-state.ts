@@ -25,6 +25,8 @@ export interface ChannelState {
   readonly head: ChannelAt
   readonly deep: ChannelAt
   readonly headTimestampS: bigint
+  /** The number of the block that `deep` is of. */
+  readonly deepBlock: bigint
 }
 
 export interface ChannelPlace {
@@ -49,9 +51,9 @@ export function readChannel(client: ChainClient, place: ChannelPlace): Promise<C
     const head = await rpc.getBlock({ blockTag: 'latest' })
     const headTimestampS = head.timestamp
     const now = await readAt(client, place, head)
-    if (behind === 0n) return { head: now, deep: now, headTimestampS }
+    if (behind === 0n) return { head: now, deep: now, headTimestampS, deepBlock: head.number }
     const deep = await rpc.getBlock({ blockNumber: head.number > behind ? head.number - behind : 0n })
-    return { head: now, deep: await readAt(client, place, deep), headTimestampS }
+    return { head: now, deep: await readAt(client, place, deep), headTimestampS, deepBlock: deep.number }
   })
 }
 

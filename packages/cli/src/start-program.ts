@@ -8,7 +8,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-export type ProgramName = 'devnet' | 'node' | 'identity' | 'contracts' | 'transactor' | 'accountant'
+export type ProgramName =
+  | 'devnet'
+  | 'node'
+  | 'identity'
+  | 'contracts'
+  | 'transactor'
+  | 'accountant'
+  | 'accountant-ledger'
 
 const programs = {
   devnet: '../../devnet/src/main.ts',
@@ -17,6 +24,7 @@ const programs = {
   contracts: '../../node/src/contracts-main.ts',
   transactor: '../../transactor/src/main.ts',
   accountant: '../../accountant/src/main.ts',
+  'accountant-ledger': '../../accountant/src/ledger-main.ts',
 } as const satisfies Record<ProgramName, string>
 
 export const programPath = (name: ProgramName): string => fileURLToPath(new URL(programs[name], import.meta.url))

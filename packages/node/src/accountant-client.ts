@@ -15,10 +15,20 @@ import {
   type ExchangeReply,
   encodeMessage,
   exchangeReplySchema,
+  type FastExitReply,
+  type FastExitTerms,
   Fault,
+  fastExitReplySchema,
+  fastExitSchema,
   maxBatchBytes,
   type ProviderStanding,
   providerStandingSchema,
+  type RecoverReply,
+  type RecoverRequest,
+  type ResignReply,
+  recoverReplySchema,
+  recoverRequestSchema,
+  resignReplySchema,
   revealSchema,
   type Schema,
   type SignedContent,
@@ -38,9 +48,15 @@ export interface AccountantInfo {
 export interface AccountantClient {
   exchange(batch: SignedContent): Promise<ExchangeReply>
   reveal(preimage: Uint8Array): Promise<void>
+  /** What it answered before it was restored from an old backup. */
+  recover(offer: RecoverRequest): Promise<RecoverReply>
   providerStanding(): Promise<ProviderStanding>
   consumerStanding(): Promise<ConsumerStanding>
   capacityStatement(): Promise<SignedContent>
+  /** The newest promise, in the signature of the operator that holds now. */
+  resign(): Promise<ResignReply>
+  /** The operator's signature under a fast exit from one's own channel; the same exit may be asked for again. */
+  fastExit(exit: FastExitTerms): Promise<FastExitReply>
 }
 
 const timeoutMs = 10_000
@@ -95,8 +111,11 @@ export function createAccountantClient(
     reveal: async (preimage) => {
       await call('POST', '/v1/reveal', encodeMessage(revealSchema, { preimage }))
     },
+    recover: (offer) => ask(recoverReplySchema, 'POST', '/v1/recover', encodeMessage(recoverRequestSchema, offer)),
     providerStanding: () => ask(providerStandingSchema, 'GET', '/v1/providers/me'),
     consumerStanding: () => ask(consumerStandingSchema, 'GET', '/v1/consumers/me'),
+    resign: () => ask(resignReplySchema, 'POST', '/v1/resign'),
     capacityStatement: () => ask(signedContent(1024), 'POST', '/v1/capacity-statement'),
+    fastExit: (exit) => ask(fastExitReplySchema, 'POST', '/v1/fast-exit', encodeMessage(fastExitSchema, exit)),
   }
 }

@@ -29,9 +29,9 @@ import { createFundsReader } from './funds.ts'
 import { deriveKeys } from './keys.ts'
 import type { ConnectRequest, NodeCore, ProposalFilter, ProposalView, ServiceOffer, ServiceView } from './node-core.ts'
 import { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'
+import { readFeeRate, readOperator } from './provider/accountant-terms.ts'
 import { openExchangeDesk } from './provider/exchange-desk.ts'
 import { createProvider, type OfferedService } from './provider/provider.ts'
-import { readFeeRate } from './provider/published-fee-rate.ts'
 import { settleNewest } from './provider/settlement.ts'
 import { registerIdentity } from './registration.ts'
 import { createTransactorClient } from './transactor-client.ts'
@@ -122,6 +122,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
         client: accountantClient,
         onOutcomes: (outcomes) => provider.credited(outcomes),
         feeRate: () => readFeeRate(client, accountant.address),
+        operator: () => readOperator(client, accountant.address),
         log,
       },
       {

@@ -245,6 +245,20 @@ export function adoptNewest(state: ExchangerState, newest: SignedAccountantPromi
   return { ...rest, pending, retired, epoch: maxOf(state.epoch, newest.epoch + 1n), newest }
 }
 
+/**
+ * Takes the newest promise in another signature (verified by the caller): after the operator's key was replaced. The promise
+ * itself stays as it is; one that differs from ours is none of ours, and changes nothing.
+ */
+export function takeResigned(state: ExchangerState, resigned: SignedAccountantPromise): ExchangerState {
+  const { newest } = state
+  const same =
+    newest !== undefined &&
+    resigned.epoch === newest.epoch &&
+    resigned.amount === newest.amount &&
+    resigned.hashlock === newest.hashlock
+  return same ? { ...state, newest: { ...newest, signature: resigned.signature } } : state
+}
+
 /** Finally refused, on the accountant's bare word. */
 export interface UnprovedRefusals {
   readonly sum: bigint

@@ -92,7 +92,8 @@ export interface Config {
 /** A configuration is some lines; anything larger is not one. */
 const maxConfigBytes = 256 * 1024
 
-async function readConfig(path: string | undefined): Promise<Config> {
+/** @throws Fault `config-missing`, `config-unreadable`, `config-invalid`. */
+export async function readConfig(path: string | undefined): Promise<Config> {
   if (path === undefined) throw new Fault('config-missing', { usage: 'node main.ts <config.json>' })
   let json: unknown
   try {

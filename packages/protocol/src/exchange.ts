@@ -61,9 +61,12 @@ export type SignedAccountantPromise = ValueOfSchema<typeof accountantPromiseMess
 export const itemRefusals = {
   'promise-shape': { final: true },
   'promise-wrong-provider': { final: true },
+  /** The accountant lost its newest records, and does not know yet what else this channel has promised. */
+  'promise-recovering': { final: false },
   'promise-wrong-lock': { final: true },
   'promise-wrong-channel': { final: true },
   'promise-channel-closing': { final: true },
+  'promise-too-old': { final: true },
   'promise-total-not-increasing': { final: true },
   'promise-over-capacity': { final: false },
   'promise-amount-behind': { final: true },
@@ -104,6 +107,8 @@ export type BatchRefusal =
   | { readonly code: 'batch-wrong-signer'; readonly provider: Address }
   | { readonly code: 'batch-zero-lock' }
   | { readonly code: 'batch-epoch-behind'; readonly newestEpoch: bigint }
+  /** The accountant lost its newest records, this provider's among them: it shows which is the newest that it has. */
+  | { readonly code: 'accountant-recovering'; readonly amount: bigint }
   | { readonly code: 'batch-previous-amount'; readonly amount: bigint }
   | { readonly code: 'batch-wrong-preimage' }
   | { readonly code: 'accountant-unavailable' }

@@ -5,7 +5,8 @@
  */
 
 import { accountantPromiseMessage } from './exchange.ts'
-import { address, bytes, field, flag, message, optional, uint, type ValueOfSchema } from './message.ts'
+import { openFastExitMessage } from './fast-exit.ts'
+import { address, bytes, field, flag, message, optional, signature, uint, type ValueOfSchema } from './message.ts'
 import { contentType } from './signed-content.ts'
 import { signedPromiseSchema } from './signed-promise.ts'
 
@@ -34,11 +35,22 @@ export const providerStandingSchema = message({
 })
 export type ProviderStanding = ValueOfSchema<typeof providerStandingSchema>
 
+/** After a change of the operator's key, and from its announcement on: the newest promise, signed anew. */
+export const resignReplySchema = message({
+  /** By the key that signs now; absent: nothing was promised. */
+  newest: optional(0, accountantPromiseMessage),
+  /** By the key that was announced, for the day on which it holds. */
+  next: optional(1, message({ operator: field(0, address), signature: field(1, signature) })),
+})
+export type ResignReply = ValueOfSchema<typeof resignReplySchema>
+
 /** Enough for a consumer: its own highest promise, signed by itself, so that nobody's word is needed. */
 export const consumerStandingSchema = message({
   channel: field(0, address),
   capacity: field(1, uint(256)),
   highest: optional(2, signedPromiseSchema),
+  /** Co-signed and not over: `capacity` is without it. */
+  fastExit: optional(3, openFastExitMessage),
 })
 export type ConsumerStanding = ValueOfSchema<typeof consumerStandingSchema>
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { fastExitSchema } from './fast-exit.ts'
 import {
   address,
   bytes32,
@@ -72,15 +73,6 @@ const exitRequestSchema = message({
   fee: field(2, uint(256)),
   nonce: field(3, uint(256)),
   deadline: field(4, uint(64)),
-})
-
-const fastExitSchema = message({
-  amount: field(0, uint(256)),
-  beneficiary: field(1, address),
-  transactor: field(2, address),
-  fee: field(3, uint(256)),
-  nonce: field(4, uint(256)),
-  deadline: field(5, uint(64)),
 })
 
 const stakeDecreaseSchema = message({

@@ -11,6 +11,7 @@
  */
 
 export * from './keystore.ts'
+export { type LedgerCopy, publishBackup, restoreBackup } from './ledger-backup.ts'
 export * from './ledger-store.ts'
 export * from './memory-ledger-store.ts'
 export * from './memory-store.ts'

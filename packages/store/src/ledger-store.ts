@@ -7,9 +7,12 @@
  * @module
  */
 
-export interface LedgerRecord {
+export interface LedgerKey {
   readonly table: string
   readonly key: string
+}
+
+export interface LedgerRecord extends LedgerKey {
   readonly value: Uint8Array
 }
 
@@ -23,6 +26,8 @@ export interface LogEntry {
 export interface LedgerGroup {
   /** New or changed. */
   readonly records: readonly LedgerRecord[]
+  /** Forgotten; none of them is among `records`. One that is not there is no fault. */
+  readonly removed?: readonly LedgerKey[]
   readonly entry: LogEntry
   /** Entries below this number are dropped with this commit. */
   readonly oldest: number
@@ -50,5 +55,11 @@ export interface LedgerStore {
    * @returns the newest entry as it is on disk. @throws Fault `store-full` while there is still no space.
    */
   reopen(): LogEntry | undefined | Promise<LogEntry | undefined>
+  /** Opened from a backup, and not yet taken over: it lacks what was answered since. Absent where that can't be seen. */
+  readonly isBackup?: boolean
+  /** It is the ledger from now on. Durable when it returns or resolves. */
+  takeOver?(): void | Promise<void>
+  /** Copies what is durable to a file that is not there yet, while it is in use. @throws Fault `file-exists`, `backup-failed`. */
+  copyTo?(path: string): Promise<void>
   close(): void | Promise<void>
 }

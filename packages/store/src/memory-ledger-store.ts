@@ -5,7 +5,7 @@
  */
 
 import { Fault } from '@myst/protocol'
-import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
+import type { LedgerKey, LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 
 export function createMemoryLedgerStore(): LedgerStore {
   const records = new Map<string, LedgerRecord>()
@@ -18,13 +18,14 @@ export function createMemoryLedgerStore(): LedgerStore {
     *log() {
       for (const { sequence, hash, body } of log) yield { sequence, hash: hash.slice(), body: body.slice() }
     },
-    commit({ records: changed, entry, oldest }) {
+    commit({ records: changed, removed = [], entry, oldest }) {
       const next = (newest()?.sequence ?? 0) + 1
       if (entry.sequence !== next) throw new Fault('store-fenced', { sequence: entry.sequence, next })
       // Copied before anything is changed: all of it or nothing.
       const copies = changed.map(({ table, key, value }) => ({ table, key, value: value.slice() }))
       const added = { sequence: entry.sequence, hash: entry.hash.slice(), body: entry.body.slice() }
-      for (const record of copies) records.set(JSON.stringify([record.table, record.key]), record)
+      for (const record of copies) records.set(nameOf(record), record)
+      for (const key of removed) records.delete(nameOf(key))
       while (log[0] !== undefined && log[0].sequence < oldest) log.shift()
       log.push(added)
     },
@@ -32,3 +33,5 @@ export function createMemoryLedgerStore(): LedgerStore {
     close() {},
   }
 }
+
+const nameOf = ({ table, key }: LedgerKey): string => JSON.stringify([table, key])

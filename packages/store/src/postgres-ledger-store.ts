@@ -124,9 +124,10 @@ export async function openPostgresLedgerStore(
     for await (const row of rows) yield entryOf(row)
   }
 
-  async function commit({ records, entry, oldest }: Parameters<LedgerStore['commit']>[0]): Promise<void> {
+  async function commit({ records, removed = [], entry, oldest }: Parameters<LedgerStore['commit']>[0]): Promise<void> {
     if (lost !== undefined) throw lost
     const changed = encodeRecords(records)
+    const gone = JSON.stringify(removed.map(({ table, key }) => [table, key]))
     let fence: { next: string; kept: boolean } | undefined
     try {
       const answer = await ask(sql`
@@ -142,6 +143,10 @@ export async function openPostgresLedgerStore(
           SELECT record->>0, record->>1, decode(record->>2, 'hex')
           FROM appended, json_array_elements(${changed}::text::json) AS record
           ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value
+        ), forgotten AS (
+          DELETE FROM ledger_records
+          USING appended, json_array_elements(${gone}::text::json) AS record
+          WHERE tbl = record->>0 AND key = record->>1
         ), dropped AS (
           DELETE FROM ledger_log WHERE sequence < ${oldest} AND EXISTS (SELECT FROM appended)
         )

@@ -2,7 +2,8 @@
  * Ledger store on SQLite: one file, one process, each group one synced transaction.
  *
  * An existing file is never taken for a new one: it is made whole under another name and renamed, so an empty or foreign
- * file under this name is damage. And one that knows less than its mark has lost what was acknowledged (`newest-mark.ts`).
+ * file under this name is damage. And one that knows less than its mark has lost what was acknowledged (`newest-mark.ts`),
+ * unless it is a backup and says so (`ledger-backup.ts`).
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Fault } from '@myst/protocol'
 import type { Statement } from 'better-sqlite3'
+import { copyDatabase, isMarked, setMark } from './ledger-backup.ts'
 import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 import { type NewestMark, openMark } from './newest-mark.ts'
 import { openSqliteFile, syncFolder } from './sqlite-file.ts'
@@ -51,11 +53,12 @@ export function openSqliteLedgerStore(path: string): LedgerStore {
         ({ table, key, value }) => ({ table, key, value: bytesOf(value) }),
       ),
     log: () => rows<LogEntry>(() => statements.log.iterate(), entryOf),
-    commit({ records, entry, oldest }) {
-      file.commit(records.length + 2, () => {
+    commit({ records, removed = [], entry, oldest }) {
+      file.commit(records.length + removed.length + 2, () => {
         const next = newestSequence(statements) + 1
         if (entry.sequence !== next) throw new Fault('store-fenced', { path, sequence: entry.sequence, next })
         for (const { table, key, value } of records) statements.put.run(table, key, value)
+        for (const { table, key } of removed) statements.remove.run(table, key)
         statements.append.run(entry.sequence, entry.hash, entry.body)
         statements.drop.run(oldest)
       })
@@ -67,6 +70,13 @@ export function openSqliteLedgerStore(path: string): LedgerStore {
       const newest = statements.newest.get() as LogEntry | undefined
       return newest === undefined ? undefined : entryOf(newest)
     },
+    get isBackup() {
+      return isMarked(file.database)
+    },
+    takeOver() {
+      file.commit(1, () => setMark(file.database, false))
+    },
+    copyTo: (target) => copyDatabase(file.database, target),
     close,
   }
 }
@@ -95,11 +105,14 @@ function openFile(path: string) {
       newest: database.prepare('SELECT sequence, hash, body FROM log ORDER BY sequence DESC LIMIT 1'),
       newestSequence: database.prepare('SELECT max(sequence) FROM log').pluck(),
       put: database.prepare('INSERT OR REPLACE INTO records (tbl, key, value) VALUES (?, ?, ?)'),
+      remove: database.prepare('DELETE FROM records WHERE tbl = ? AND key = ?'),
       append: database.prepare('INSERT INTO log (sequence, hash, body) VALUES (?, ?, ?)'),
       drop: database.prepare('DELETE FROM log WHERE sequence < ?'),
     }
     const newest = newestSequence(statements)
-    if (newest < mark.newest) throw new Fault('store-behind', { path, newest, acknowledged: mark.newest })
+    // A backup says itself that it is behind.
+    if (newest < mark.newest && !isMarked(database))
+      throw new Fault('store-behind', { path, newest, acknowledged: mark.newest })
     return { file, statements, mark }
   } catch (cause) {
     mark?.close()

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ledgerStoreCompliance } from '@myst/testkit'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { publishBackup } from './ledger-backup.ts'
 import type { LedgerGroup } from './ledger-store.ts'
 import { openSqliteLedgerThread } from './sqlite-ledger-thread.ts'
 
@@ -55,4 +56,37 @@ test('after its end every call fails', async () => {
   await store.close()
   await expect(store.commit(group(1, 1))).rejects.toMatchObject({ code: 'store-failed' })
   await store.close()
+})
+
+test('copies the file while groups are committed; the copy, once marked, is a backup until it is taken over', async () => {
+  const store = await openSqliteLedgerThread(path)
+  expect(store.isBackup).toBe(false)
+  for (let sequence = 1; sequence <= 4; sequence++) await store.commit(group(sequence, 1 << 20))
+  const copied = join(dir, 'copied.db')
+  const copying = store.copyTo?.(copied)
+  for (let sequence = 5; sequence <= 8; sequence++) await store.commit(group(sequence, 1))
+  await copying
+  await expect(store.copyTo?.(copied)).rejects.toMatchObject({ code: 'file-exists' })
+  await publishBackup(copied, join(dir, 'backup.db'), async () => {})
+  await store.close()
+  const backup = await openSqliteLedgerThread(join(dir, 'backup.db'))
+  expect(backup.isBackup).toBe(true)
+  await backup.takeOver?.()
+  await backup.close()
+  const again = await openSqliteLedgerThread(join(dir, 'backup.db'))
+  expect(again.isBackup).toBe(false)
+  await again.close()
+})
+
+test('closed in the middle of a copy, it leaves none', async () => {
+  const store = await openSqliteLedgerThread(path)
+  for (let sequence = 1; sequence <= 4; sequence++) await store.commit(group(sequence, 1 << 20))
+  const copied = join(dir, 'copied.db')
+  const copying = store.copyTo?.(copied).catch(({ code }) => code)
+  await store.close()
+  expect(await copying).toMatch(/backup-failed|store-failed/)
+  expect(existsSync(copied)).toBe(false)
+  const again = await openSqliteLedgerThread(path)
+  await again.commit(group(5, 1))
+  await again.close()
 })

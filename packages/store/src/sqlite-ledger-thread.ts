@@ -60,8 +60,9 @@ export async function openSqliteLedgerThread(path: string): Promise<LedgerStore>
     await exited
   }
 
+  let isBackup: boolean
   try {
-    await ask({ kind: 'open' })
+    isBackup = await ask<boolean>({ kind: 'open' })
   } catch (cause) {
     await close()
     throw cause
@@ -69,14 +70,17 @@ export async function openSqliteLedgerThread(path: string): Promise<LedgerStore>
   return {
     records: (): Rows<LedgerRecord> => rows('records'),
     log: (): Rows<LogEntry> => rows('log'),
-    commit({ records, entry, oldest }: LedgerGroup) {
+    commit({ records, removed = [], entry, oldest }: LedgerGroup) {
       const packed = packRecords(records)
-      return ask<void>({ kind: 'commit', records: packed, entry, oldest }, [
+      return ask<void>({ kind: 'commit', records: packed, removed, entry, oldest }, [
         packed.values.buffer,
         packed.lengths.buffer,
       ])
     },
     reopen: () => ask<LogEntry | undefined>({ kind: 'reopen' }),
+    isBackup,
+    takeOver: () => ask<void>({ kind: 'take-over' }),
+    copyTo: (path) => ask<void>({ kind: 'copy', to: path }),
     close,
   }
 }

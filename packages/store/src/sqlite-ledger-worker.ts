@@ -1,20 +1,25 @@
 /**
- * The thread of `sqlite-ledger-thread.ts`: each message is a `Call` and is answered with an `Answer` of the same id, in order.
+ * The thread of `sqlite-ledger-thread.ts`: each message is a `Call` and is answered with an `Answer` of the same id, in order
+ * but for a copy.
  *
  * @module
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert, Fault } from '@myst/protocol'
-import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
+import type { LedgerGroup, LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 import { type PackedRecords, unpackRecords } from './packed-records.ts'
 import { openSqliteLedgerStore } from './sqlite-ledger-store.ts'
 
-export type Call = { readonly id: number } & (
-  | { readonly kind: 'open' | 'reopen' | 'close' }
+export type Call = { readonly id: number } /** `open` is answered with whether it is a backup. */ & (
+  | { readonly kind: 'open' | 'reopen' | 'take-over' | 'close' }
+  | { readonly kind: 'copy'; readonly to: string }
   /** Answered with `RowsRead`: the next rows, from the first one on. */
   | { readonly kind: 'read' | 'stop-reading'; readonly what: Table }
-  | { readonly kind: 'commit'; readonly records: PackedRecords; readonly entry: LogEntry; readonly oldest: number }
+  | ({ readonly kind: 'commit'; readonly records: PackedRecords } & Pick<
+      Required<LedgerGroup>,
+      'removed' | 'entry' | 'oldest'
+    >)
 )
 type Table = 'records' | 'log'
 export interface RowsRead {
@@ -35,24 +40,37 @@ let store: LedgerStore | undefined
 const reading = new Map<Table, Iterator<LedgerRecord | LogEntry>>()
 
 port.on('message', (call: Call) => {
+  if (call.kind === 'copy') return void copy(call.id, call.to)
   port.postMessage({ id: call.id, ...answerTo(call) } satisfies Answer)
   if (call.kind === 'close') port.close()
 })
 
-function answerTo(call: Call): { value: unknown } | { fault: { code: string; facts: Fault['facts']; why: string } } {
+function answerTo(
+  call: Exclude<Call, { kind: 'copy' }>,
+): { value: unknown } | { fault: { code: string; facts: Fault['facts']; why: string } } {
   try {
     return { value: run(call) }
   } catch (cause) {
-    if (!(cause instanceof Fault)) throw cause
-    return { fault: { code: cause.code, facts: cause.facts, why: String((cause.cause as Error)?.message ?? '') } }
+    return faultOf(cause)
   }
 }
 
+/** Page by page, with commits in between: so it is answered out of order. */
+async function copy(id: number, to: string): Promise<void> {
+  const copied = (store?.copyTo?.(to) ?? Promise.resolve()).then(() => ({ value: undefined }), faultOf)
+  port?.postMessage({ id, ...(await copied) } satisfies Answer)
+}
+
+function faultOf(cause: unknown) {
+  if (!(cause instanceof Fault)) throw cause
+  return { fault: { code: cause.code, facts: cause.facts, why: String((cause.cause as Error)?.message ?? '') } }
+}
+
 /** SQLite answers at once, so nothing here is a promise. */
-function run(call: Call): unknown {
+function run(call: Exclude<Call, { kind: 'copy' }>): unknown {
   if (call.kind === 'open') {
     store = openSqliteLedgerStore(workerData as string)
-    return
+    return store.isBackup
   }
   if (call.kind === 'close') return store?.close()
   assert(store !== undefined, 'it is opened first')
@@ -62,9 +80,11 @@ function run(call: Call): unknown {
     case 'stop-reading':
       return stopReading(call.what)
     case 'commit':
-      return store.commit({ records: unpackRecords(call.records), entry: call.entry, oldest: call.oldest })
+      return store.commit({ ...call, records: unpackRecords(call.records) })
     case 'reopen':
       return store.reopen()
+    case 'take-over':
+      return store.takeOver?.()
   }
 }
 

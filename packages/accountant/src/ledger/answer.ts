@@ -7,21 +7,20 @@
  */
 
 import {
-  type Address,
   type BatchAnswer,
   batchAnswerSchema,
   encodeMessage,
   type SignedAccountantPromise,
   type SignedContent,
 } from '@myst/protocol'
-import type { LedgerDraft } from './records.ts'
+import type { LedgerDraft, ProviderAccount } from './records.ts'
 
 /** An answer before its signatures. */
 export interface Decision {
   readonly promise: Omit<SignedAccountantPromise, 'signature'>
   readonly answer: Omit<BatchAnswer, 'promise'>
-  /** The channels that this batch credited: its preimage will reveal them. */
-  readonly channels: readonly Address[]
+  /** The channels that its batch credited, until its preimage reveals them. */
+  readonly unrevealed?: ProviderAccount['unrevealed']
 }
 
 export interface SignedDecision {
@@ -43,13 +42,13 @@ export const answerContentOf = ({ promise, answer }: Decision, promiseSignature:
 /** From here on a repeated batch gets this answer, and nothing more is credited until its preimage was shown. */
 export function recordAnswer(
   draft: LedgerDraft,
-  { promise, answer, channels }: Decision,
+  { promise, answer, unrevealed }: Decision,
   { promiseSignature, answer: signed }: SignedDecision,
 ): void {
   draft.put('providers', promise.provider, {
     promise: { ...promise, signature: promiseSignature },
     digest: answer.digest,
     answer: signed,
-    unrevealed: { hashlock: promise.hashlock, channels },
+    ...(unrevealed === undefined ? {} : { unrevealed }),
   })
 }

@@ -6,7 +6,7 @@
 
 import { Fault } from '@myst/protocol'
 import type { LedgerResults } from './apply-command.ts'
-import { type LedgerCommand, providerOf } from './commands.ts'
+import { type LedgerCommand, sizeOf, subjectOf } from './commands.ts'
 import { maxGroupBytes, maxGroupCommands } from './log.ts'
 
 export interface WaitingCommand {
@@ -40,7 +40,7 @@ export function createCommandQueue(maxWaiting: number): CommandQueue {
       let bytes = 0
       for (const waiting of queue) {
         const { command } = waiting
-        const provider = providerOf(command)
+        const provider = subjectOf(command)
         if (group.length === maxGroupCommands || bytes >= maxGroupBytes || providers.has(provider)) {
           later.push(waiting)
           // Its next one must not overtake it.
@@ -49,7 +49,7 @@ export function createCommandQueue(maxWaiting: number): CommandQueue {
         }
         providers.add(provider)
         group.push(waiting)
-        bytes += command.kind === 'exchange' ? command.content.length : 0
+        bytes += sizeOf(command)
       }
       queue = later
       return group

@@ -6,7 +6,6 @@
  */
 
 import {
-  type Address,
   address,
   type Batch,
   batchSchema,
@@ -27,6 +26,10 @@ import {
   type ValueOfSchema,
   variants,
 } from '@myst/protocol'
+import { closeFastExitSchema, openFastExitSchema } from './fast-exit.ts'
+import { ageSchema } from './floor.ts'
+import { recoveryCommands } from './recovery-commands.ts'
+import { resignSchema } from './resign-answer.ts'
 
 /** What the caller found out about one item before the ledger sees it. */
 const itemFactsSchema = message({
@@ -38,6 +41,8 @@ const itemFactsSchema = message({
   capacity: field(2, uint(256)),
   /** An exit is open: for less than half its delay, or longer. */
   exit: field(3, oneOf(['none', 'early', 'late'])),
+  /** Where the channel ever had a fast exit: the block from which on the chain shows that capacity. */
+  block: optional(4, uint(64)),
 })
 export type ItemFacts = ValueOfSchema<typeof itemFactsSchema>
 
@@ -61,10 +66,14 @@ const exchangeSchema: Schema<ExchangeCommand> = {
   encode: (command) => exchangeFields.encode(command),
   decode(value) {
     const fields = exchangeFields.decode(value)
-    const batch = decodeMessage(batchSchema, fields.content, maxBatchBytes)
-    if (!batch.ok) throw new RangeError(`content: ${batch.refusal.code}`)
-    return { ...fields, batch: batch.value }
+    return { ...fields, batch: decodeBatch(fields.content) }
   },
+}
+
+const decodeBatch = (content: Uint8Array): Batch => {
+  const batch = decodeMessage(batchSchema, content, maxBatchBytes)
+  if (!batch.ok) throw new RangeError(`content: ${batch.refusal.code}`)
+  return batch.value
 }
 
 /** A preimage that somebody showed for this provider's newest lock. */
@@ -77,10 +86,37 @@ export const ledgerCommandSchema = variants({
   exchange: exchangeSchema,
   reveal: revealSchema,
   'order-payout': orderPayoutSchema,
+  'open-fast-exit': openFastExitSchema,
+  'close-fast-exit': closeFastExitSchema,
+  age: ageSchema,
+  resign: resignSchema,
+  ...recoveryCommands,
 })
 export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>
 export type CommandOf<K extends LedgerCommand['kind']> = Extract<LedgerCommand, { readonly kind: K }>
 
-/** Whose account a command is about. */
-export const providerOf = (command: LedgerCommand): Address =>
-  command.kind === 'exchange' ? command.batch.provider : command.provider
+/** Whose account a command is about: a provider's, a channel's, time's, or the whole ledger's. */
+export function subjectOf(command: LedgerCommand): string {
+  switch (command.kind) {
+    case 'exchange':
+    case 'adopt':
+      return command.batch.provider
+    case 'adopt-newest':
+      return command.promise.provider
+    case 'begin-recovery':
+      // It looks at what that provider was promised.
+      return command.shown?.provider ?? 'recovery'
+    case 'end-recovery':
+      return 'recovery'
+    case 'age':
+      return command.kind
+    default:
+      return 'provider' in command ? command.provider : command.channel
+  }
+}
+
+/** Of its batch, about: what makes its group large. */
+export function sizeOf(command: LedgerCommand): number {
+  if (command.kind === 'exchange') return command.content.length
+  return command.kind === 'adopt' ? command.content.length + command.answer.content.length : 0
+}

@@ -19,6 +19,7 @@ import {
   item,
   lockOf,
   openTestLedger,
+  pass,
   preimageOf,
   reveal,
   type Terms,
@@ -131,6 +132,20 @@ describe('refuses an item, in this order, for', () => {
   test('promise-wrong-signer, where nothing else is wrong', async () => {
     const result = await run(second([from({ amount: 20n }, 2n)]), { signer: mallory.identity })
     expect(answerOf(result).verdicts).toEqual([{ code: 'promise-wrong-signer', delta: 0n, final: true }])
+  })
+
+  test('promise-too-old, after the exit rule and before the total', async () => {
+    await reveal(ledger, bob.identity, preimageOf(bob.identity, 1n))
+    const { channel } = factsOf(from({ amount: 1n }))
+    for (const days of [0, 30]) await pass(ledger, days, { channels: [channel] })
+    const of = second([from({ amount: 10n }, 2n)])
+    expect(codes(await run(of, { exit: 'late', capacity: 0n }))).toEqual(['promise-channel-closing'])
+    ledger = await openTestLedger()
+    await run(batch([from({ amount: 10n })]))
+    await reveal(ledger, bob.identity, preimageOf(bob.identity, 1n))
+    for (const days of [0, 30]) await pass(ledger, days, { channels: [channel] })
+    const answer = answerOf(await run(of, { capacity: 0n }))
+    expect(answer.verdicts).toEqual([{ code: 'promise-too-old', delta: 0n, final: true }])
   })
 
   test('less than the smallest step', async () => {

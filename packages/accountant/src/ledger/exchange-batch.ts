@@ -18,6 +18,7 @@ import {
   type ItemRefusalCode,
   type ItemVerdict,
   itemRefusals,
+  maxOf,
   refuse,
   type SignedContent,
   type SignedPromise,
@@ -26,6 +27,8 @@ import {
 import type { Decision } from './answer.ts'
 import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
 import type { ExchangeCommand, ItemFacts } from './commands.ts'
+import { capacityLeft } from './fast-exit.ts'
+import { floorOf } from './floor.ts'
 import {
   agreementKeyOf,
   type LedgerDraft,
@@ -34,6 +37,8 @@ import {
   type ProviderAccount,
   totalsKey,
 } from './records.ts'
+import { highestShown, isRecovering } from './recovery.ts'
+import { recoveryKey } from './recovery-records.ts'
 import { revealPreimage } from './reveal-preimage.ts'
 
 export type ExchangeResult =
@@ -65,12 +70,13 @@ export function exchangeWithoutItems(
     return { kind: digest === provider.digest ? 'answered' : 'already-answered', answer: provider.answer }
   }
   const checked = checkBatch(crypto, batch, provider)
-  if (checked.ok) return undefined
+  const refusal = isBehind(view, batch, checked) ? behind(provider) : checked.ok ? undefined : checked.refusal
+  if (refusal === undefined) return undefined
   const newest = provider?.promise
-  return { kind: 'refused', refusal: checked.refusal, ...(newest === undefined ? {} : { newest }) }
+  return { kind: 'refused', refusal, ...(newest === undefined ? {} : { newest }) }
 }
 
-function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | undefined): Verdict<BatchRefusal> {
+export function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | undefined): Verdict<BatchRefusal> {
   if (/^0x0+$/.test(batch.hashlock)) return refuse({ code: 'batch-zero-lock' })
   if (provider !== undefined && batch.epoch < provider.promise.epoch) {
     return refuse({ code: 'batch-epoch-behind', newestEpoch: provider.promise.epoch })
@@ -86,6 +92,24 @@ function checkBatch(crypto: Crypto, batch: Batch, provider: ProviderAccount | un
   return accept(undefined)
 }
 
+const behind = (provider: ProviderAccount | undefined): BatchRefusal => ({
+  code: 'accountant-recovering',
+  amount: provider?.promise.amount ?? 0n,
+})
+
+/** Whether it is we who lack this provider's newest promise, as far as can be seen. */
+function isBehind(view: LedgerView, { provider, previousAmount }: Batch, checked: Verdict<BatchRefusal>): boolean {
+  if (view.get('recovery', recoveryKey) === undefined) return false
+  // The chain has shown more than this batch builds on.
+  if (checked.ok) return previousAmount < highestShown(view, provider)
+  if (!isRecovering(view)) return false
+  const { refusal } = checked
+  return (
+    refusal.code === 'batch-wrong-preimage' ||
+    (refusal.code === 'batch-previous-amount' && previousAmount > refusal.amount)
+  )
+}
+
 function exchangeItem(
   draft: LedgerDraft,
   command: ExchangeCommand,
@@ -97,7 +121,8 @@ function exchangeItem(
   // Until its signature is good, nobody learns from a refusal what a stranger's channel has promised.
   if (code !== undefined) return refusedItem(facts.signer === item.consumer ? code : 'promise-wrong-signer')
   const key = agreementKeyOf(facts.channel, command.batch.provider, agreement.id)
-  const delta = agreement.total - (draft.get('agreements', key)?.total ?? 0n)
+  const before = draft.get('agreements', key)
+  const delta = agreement.total - (before?.total ?? 0n)
   const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
   const credited = creditItem(account, item, delta)
   if (credited === undefined) {
@@ -105,7 +130,8 @@ function exchangeItem(
   }
   const known = draft.get('locks', hashlock)
   draft.put('channels', facts.channel, known === undefined ? credited : revealItems(credited, hashlock, known.preimage))
-  draft.put('agreements', key, { total: agreement.total })
+  const { amount } = item.promise
+  draft.put('agreements', key, { total: agreement.total, amount: maxOf(amount, before?.amount ?? 0n) })
   return { delta }
 }
 
@@ -119,13 +145,16 @@ function checkItem(
   const { agreement, amount, hashlock } = promise
   if (agreement.total > amount) return 'promise-shape'
   if (agreement.provider !== batch.provider) return 'promise-wrong-provider'
+  if (isRecovering(draft)) return 'promise-recovering'
   if (hashlock !== batch.hashlock && draft.get('locks', hashlock)?.provider !== batch.provider) {
     return 'promise-wrong-lock'
   }
   if (facts.exit === 'late') return 'promise-channel-closing'
+  const floor = floorOf(draft, facts.channel)
+  if (floor !== undefined && amount <= floor) return 'promise-too-old'
   const before = draft.get('agreements', agreementKeyOf(facts.channel, batch.provider, agreement.id))?.total ?? 0n
   if (agreement.total < before + minDelta) return 'promise-total-not-increasing'
-  if (amount > facts.capacity) return 'promise-over-capacity'
+  if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'
   return facts.signer === consumer ? undefined : 'promise-wrong-signer'
 }
 
@@ -152,6 +181,6 @@ function decideAnswer(
   return {
     promise: { provider, amount: batch.previousAmount + credited, hashlock, epoch },
     answer: { provider, epoch, digest, feeRate, credited, fee, verdicts },
-    channels: [...new Set(accepted.map(({ channel }) => channel))],
+    unrevealed: { hashlock, channels: [...new Set(accepted.map(({ channel }) => channel))] },
   }
 }

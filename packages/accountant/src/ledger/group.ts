@@ -9,7 +9,7 @@
 import { assert, type Crypto } from '@myst/protocol'
 import { type Decision, recordAnswer, type SignedDecision } from './answer.ts'
 import { applyCommand, type Outcome } from './apply-command.ts'
-import { type LedgerCommand, providerOf } from './commands.ts'
+import { type LedgerCommand, subjectOf } from './commands.ts'
 import type { LedgerView } from './records.ts'
 import { createDraft, type Draft } from './state.ts'
 
@@ -34,12 +34,12 @@ export interface DecidedGroup {
 export type SignedDecisions = ReadonlyMap<Decision, SignedDecision>
 
 export function decideGroup(view: LedgerView, crypto: Crypto, commands: readonly LedgerCommand[]): DecidedGroup {
-  assert(new Set(commands.map(providerOf)).size === commands.length, 'a provider has one command in a group')
+  assert(new Set(commands.map(subjectOf)).size === commands.length, 'a provider or channel has one command in a group')
   const draft = createDraft(view)
   const decided = commands.map((command) => {
     const before = draft.puts
     const outcome = applyCommand(draft, crypto, command)
-    return { command, outcome, changed: draft.puts > before }
+    return { command, outcome, changed: draft.puts > before || 'decision' in outcome }
   })
   const decisions = decided.flatMap(({ outcome }) => ('decision' in outcome ? [outcome.decision] : []))
   return {

@@ -15,7 +15,7 @@ import type { LedgerStore } from '@myst/store'
 import type { SignDecisions, SignedDecision } from './answer.ts'
 import type { LedgerResults } from './apply-command.ts'
 import { createCommandQueue, type WaitingCommand } from './command-queue.ts'
-import { type CommandOf, type LedgerCommand, ledgerCommandSchema, providerOf } from './commands.ts'
+import { type CommandOf, type LedgerCommand, ledgerCommandSchema, subjectOf } from './commands.ts'
 import { type DecidedCommand, type DecidedGroup, decideGroup, type SignedDecisions } from './group.ts'
 import { emptyLog, type LogStep, loadLog } from './log.ts'
 import type { LedgerRecords, LedgerView, TableName } from './records.ts'
@@ -77,7 +77,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
       // Whoever arrives in this turn of the event loop shares the group.
       await new Promise((resolve) => setImmediate(resolve))
       if (flights.length === maxFlights) await landOldest()
-      const waiting = queue.nextGroup(new Set(flights.flatMap(({ group }) => group.commands.map(providerOfDecided))))
+      const waiting = queue.nextGroup(new Set(flights.flatMap(({ group }) => group.commands.map(subjectOfDecided))))
       if (waiting.length > 0) await launchOrReject(waiting)
       else await landOldest()
     }
@@ -151,9 +151,9 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
   async function commit(group: DecidedGroup, signed: SignedDecisions): Promise<void> {
     try {
       const draft = state.seal(group.answer(signed))
-      if (draft.records.length === 0) return
+      if (draft.held.length === 0) return
       const next = log.next(stepsOf(group, signed), draft.digest)
-      await store.commit({ records: draft.records, ...next })
+      await store.commit({ records: draft.records, removed: draft.removed, ...next })
       state.merge(draft)
       log.append(next)
     } catch (cause) {
@@ -200,7 +200,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
   }
 }
 
-const providerOfDecided = ({ command }: DecidedCommand): string => providerOf(command)
+const subjectOfDecided = ({ command }: DecidedCommand): string => subjectOf(command)
 
 function stoppedBy(cause: unknown): Fault {
   return new Fault('ledger-stopped', { why: cause instanceof Fault ? cause.code : 'bug' }, { cause })

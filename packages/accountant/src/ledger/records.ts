@@ -24,8 +24,15 @@ import {
   type ValueOfSchema,
 } from '@myst/protocol'
 import { type ChannelAccount, channelAccountSchema } from './channel-account.ts'
+import { type FastExitRecord, fastExitRecordSchema } from './fast-exit.ts'
+import { type Floor, floorSchema, type LedgerClock, ledgerClockSchema, observedMs } from './floor-records.ts'
+import { type Loss, lossSchema, type Recovery, recoverySchema } from './recovery-records.ts'
 
-const agreementSchema = message({ total: field(0, uint(256)) })
+const agreementSchema = message({
+  total: field(0, uint(256)),
+  /** The highest of its promises: once the channel's floor is there, nothing of it can be credited. */
+  amount: field(1, uint(256)),
+})
 export type AgreementAccount = ValueOfSchema<typeof agreementSchema>
 
 export const providerAccountSchema = message({
@@ -39,7 +46,12 @@ export const providerAccountSchema = message({
 })
 export type ProviderAccount = ValueOfSchema<typeof providerAccountSchema>
 
-export const lockSchema = message({ provider: field(0, address), preimage: field(1, bytes(32, 32)) })
+export const lockSchema = message({
+  provider: field(0, address),
+  preimage: field(1, bytes(32, 32)),
+  /** The ledger's own time of the reveal. */
+  atMs: field(2, observedMs),
+})
 export type RevealedLock = ValueOfSchema<typeof lockSchema>
 
 export const totalsSchema = message({
@@ -58,6 +70,11 @@ export const ledgerSchemas = {
   locks: lockSchema,
   payouts: payoutOrderSchema,
   totals: totalsSchema,
+  fastExits: fastExitRecordSchema,
+  floors: floorSchema,
+  clock: ledgerClockSchema,
+  recovery: recoverySchema,
+  losses: lossSchema,
 } as const
 
 export interface LedgerRecords {
@@ -70,6 +87,16 @@ export interface LedgerRecords {
   payouts: PayoutOrder
   /** One record, under `totalsKey`. */
   totals: LedgerTotals
+  /** The last one of each channel. */
+  fastExits: FastExitRecord
+  /** By channel. */
+  floors: Floor
+  /** One record, under `clockKey`. */
+  clock: LedgerClock
+  /** The newest one, under `recoveryKey`; absent where there was none. */
+  recovery: Recovery
+  /** By provider. */
+  losses: Loss
 }
 export const totalsKey = 'all'
 export type TableName = keyof LedgerRecords
@@ -82,6 +109,7 @@ export interface LedgerView {
 }
 export interface LedgerDraft extends LedgerView {
   put<T extends keyof LedgerRecords>(table: T, key: string, record: LedgerRecords[T]): void
+  remove(table: TableName, key: string): void
 }
 
 export const agreementKeyOf = (channel: Address, provider: Address, id: Bytes32): string =>

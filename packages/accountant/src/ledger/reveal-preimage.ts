@@ -6,6 +6,7 @@
 
 import { type Address, type Crypto, hashlockOf } from '@myst/protocol'
 import { revealItems } from './channel-account.ts'
+import { timeOf } from './floor.ts'
 import type { LedgerDraft } from './records.ts'
 
 /** @returns false where it opens no lock that waits for it: nothing changes, so anybody may repeat it. */
@@ -18,7 +19,7 @@ export function revealPreimage(draft: LedgerDraft, crypto: Crypto, provider: Add
     const credited = draft.get('channels', channel)
     if (credited !== undefined) draft.put('channels', channel, revealItems(credited, hashlock, preimage))
   }
-  draft.put('locks', hashlock, { provider, preimage })
+  draft.put('locks', hashlock, { provider, preimage, atMs: timeOf(draft) })
   draft.put('providers', provider, revealed)
   return true
 }

@@ -5,7 +5,7 @@
  * collector: they have their own tests.
  */
 
-import { batchAnswerSchema, decodeMessage, Fault, referenceCrypto } from '@myst/protocol'
+import { type Address, batchAnswerSchema, decodeMessage, Fault, referenceCrypto } from '@myst/protocol'
 import { createMemoryLedgerStore, type LedgerStore } from '@myst/store'
 import { alice, bob, carol, dave, type Mistake, mallory, person } from '@myst/testkit'
 import { describe, expect, test } from 'vitest'
@@ -13,7 +13,7 @@ import type { CommandOf, ItemFacts } from './commands.ts'
 import { randomOf } from './crash.fixture.ts'
 import type { ExchangeResult } from './exchange-batch.ts'
 import { ledgerWith, withoutPrefix, withoutReveal } from './mistakes.fixture.ts'
-import { createWorlds, nothing, type Subject } from './solvency.fixture.ts'
+import { createWorlds, nothing, type Subject, type World } from './solvency.fixture.ts'
 import * as ledger from './testing.ts'
 import { commandOf, item, lockOf, preimageOf, type Terms, word } from './testing.ts'
 
@@ -63,16 +63,22 @@ const people = {
   providers: [bob, carol, person(8n)].map(({ identity }) => identity),
 }
 
+const isSamePromise = (a: World['items'][number], b: World['items'][number]) =>
+  a.consumer === b.consumer && a.provider === b.provider && a.amount === b.amount && a.total === b.total
+
 /** One random story: batches of three consumers' promises at three providers, in any order, with anything withheld. */
 function play(subject: Subject, seed: number): void {
   const random = randomOf(seed)
   const under = (limit: number) => Math.floor(random() * limit)
   const pick = <T>(list: readonly T[]): T => list[under(list.length)] as T
-  const { send, reveal, ruin, lock } = createWorlds(subject, people)
+  const { send, reveal, fastExit, fastExitLook, month, ruin, lock } = createWorlds(subject, people)
   let world = nothing
+  /** What leaves each channel at once, and the nonce of it. */
+  const leaving = new Map<Address, { amount: number; nonce: number }>()
   for (let step = 0; step < 10; step++) {
     const provider = pick(people.providers)
     if (under(4) === 0) world = reveal(world, provider)
+    if (under(4) === 0) world = month(world)
     const epoch = (world.epochs[provider] ?? 0) + 1
     const wishes = Array.from({ length: 1 + under(3) }, () => {
       const amount = 1 + under(12)
@@ -83,11 +89,29 @@ function play(subject: Subject, seed: number): void {
     const capacity = 6 + under(8)
     const exit = pick(['none', 'none', 'early', 'late'] as const)
     const before = world.items.length
+    const leaver = pick(people.consumers)
+    const open = leaving.get(leaver)
+    if (open === undefined) {
+      const wish = { consumer: leaver, amount: 1 + under(capacity), nonce: step + 1, settled: 0, block: 0 }
+      const opened = fastExit(world, { ...wish, capacity, pendingExit: exit !== 'none' })
+      if (opened !== undefined) leaving.set(leaver, wish)
+      const most = Math.max(0, ...world.items.filter((of) => of.consumer === leaver).map((of) => of.amount))
+      if (opened !== undefined && (exit !== 'none' || most + wish.amount > capacity)) {
+        throw new Error(`seed ${seed}, step ${step}: co-signed ${wish.amount} of ${capacity} above ${most}`)
+      }
+      world = opened ?? world
+    } else if (under(3) === 0) {
+      world = fastExitLook(world, leaver, { nonce: open.nonce, isNonceUsed: false, isLate: true, block: 0 })
+      leaving.delete(leaver)
+    }
     ;[world] = send(world, provider, wishes, { withhold: under(3) === 0, capacity, exit })
     const why = ruin(world)
     if (why !== undefined) throw new Error(`seed ${seed}, step ${step}: ${why}`)
-    for (const { amount } of world.items.slice(before)) {
-      if (amount > capacity || exit === 'late')
+    for (const one of world.items.slice(before)) {
+      const { amount, consumer } = one
+      const again = world.items.filter((of) => isSamePromise(of, one)).length > 1
+      if (again) throw new Error(`seed ${seed}, step ${step}: A4: credited twice`)
+      if (amount + (leaving.get(consumer)?.amount ?? 0) > capacity || exit === 'late')
         throw new Error(`seed ${seed}, step ${step}: A2: ${amount} of ${capacity}`)
     }
   }
@@ -119,6 +143,15 @@ const rules: readonly Rule[] = [
       withoutPrefix,
       withoutReveal,
       inExchange('takes any lock', "return 'promise-wrong-lock'", 'void 0'),
+      inExchange('credits again what it forgot', "return 'promise-too-old'", 'void 0'),
+      mistake(
+        'forgets what is not under the floor',
+        'floor.ts',
+        'floor !== undefined && agreement.amount <= floor',
+        'floor !== undefined',
+      ),
+      mistake('credits what leaves', 'fast-exit.ts', 'maxOf(0n, capacity - record.exit.amount)', 'capacity'),
+      mistake('lets credited money leave', 'fast-exit.ts', 'account === undefined ? 0n : highestAmount(account)', '0n'),
       mistake(
         'forgets items under the highest revealed amount',
         'channel-account.ts',
@@ -137,7 +170,11 @@ const rules: readonly Rule[] = [
       expect(codeOf(await opened.apply(above))).toBe('promise-over-capacity')
     },
     mistakes: [
-      inExchange('never looks at the capacity', "if (amount > facts.capacity) return 'promise-over-capacity'", ''),
+      inExchange(
+        'never looks at the capacity',
+        "if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'",
+        '',
+      ),
     ],
   },
   {
@@ -181,8 +218,8 @@ const rules: readonly Rule[] = [
       mistake(
         'answers before the commit',
         'ledger.ts',
-        'await store.commit({ records: draft.records, ...next })',
-        'void Promise.resolve(store.commit({ records: draft.records, ...next })).catch(() => {})',
+        'await store.commit({ records: draft.records, removed: draft.removed, ...next })',
+        'void Promise.resolve(store.commit({ records: draft.records, removed: draft.removed, ...next })).catch(() => {})',
       ),
       mistake('takes a retry for success', 'ledger.ts', "cause.code === 'store-full'", 'true'),
     ],
@@ -296,7 +333,7 @@ const rules: readonly Rule[] = [
         'if (batch.lastPreimage !== undefined) revealPreimage(draft, crypto, batch.provider, batch.lastPreimage)\n' +
           'if (known !== undefined) return { result: known }',
       ),
-      mistake('writes for every command', 'ledger.ts', 'if (draft.records.length === 0) return', ''),
+      mistake('writes for every command', 'ledger.ts', 'if (draft.held.length === 0) return', ''),
       mistake(
         'lets everybody wait for who came first',
         'command-queue.ts',

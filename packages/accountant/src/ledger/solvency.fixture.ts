@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Address, Batch, Bytes32, Crypto } from '@myst/protocol'
+import { type Address, type Batch, type Bytes32, type Crypto, zeroAddress } from '@myst/protocol'
 import { alice } from '@myst/testkit'
 import type { LedgerDraft, LedgerRecords } from './records.ts'
 import type * as LedgerTesting from './testing.ts'
@@ -16,7 +16,15 @@ export type Subject = typeof LedgerTesting
 export interface World {
   readonly records: { readonly [T in keyof LedgerRecords]: ReadonlyMap<string, LedgerRecords[T]> }
   /** What was credited. */
-  readonly items: readonly { consumer: Address; provider: Address; lock: string; amount: number; delta: number }[]
+  readonly items: readonly {
+    consumer: Address
+    provider: Address
+    lock: string
+    amount: number
+    delta: number
+    /** Of its agreement, which is named with it. */
+    total: string
+  }[]
   /** What the accountant signed. */
   readonly promises: readonly { provider: Address; lock: string; amount: number }[]
   readonly revealed: ReadonlySet<string>
@@ -31,6 +39,11 @@ export const nothing: World = {
     locks: new Map(),
     payouts: new Map(),
     totals: new Map(),
+    fastExits: new Map(),
+    floors: new Map(),
+    clock: new Map(),
+    recovery: new Map(),
+    losses: new Map(),
   },
   items: [],
   promises: [],
@@ -51,6 +64,26 @@ export interface SendOptions {
   readonly withhold?: boolean
   readonly capacity?: number
   readonly exit?: 'none' | 'early' | 'late'
+  /** Of which the capacity is. */
+  readonly block?: number
+}
+
+export interface FastExitWish {
+  readonly consumer: Address
+  readonly amount: number
+  readonly nonce: number
+  readonly capacity: number
+  readonly settled: number
+  readonly block: number
+  readonly pendingExit: boolean
+}
+
+export interface FastExitLook {
+  readonly nonce: number
+  readonly isNonceUsed: boolean
+  /** Its deadline is over. */
+  readonly isLate: boolean
+  readonly block: number
 }
 
 export interface Worlds {
@@ -58,6 +91,12 @@ export interface Worlds {
   /** One batch. @returns the world after it, and the code of each refused item; a refused batch leaves the world as it is. */
   send(world: World, provider: Address, wishes: readonly Wish[], options?: SendOptions): [World, (string | undefined)[]]
   reveal(world: World, provider: Address): World
+  /** @returns the world in which it is co-signed; undefined where it is refused. */
+  fastExit(world: World, wish: FastExitWish): World | undefined
+  /** The accountant looks whether it is over. */
+  fastExitLook(world: World, consumer: Address, look: FastExitLook): World
+  /** A month passes, and all is forgotten that may be. */
+  month(world: World): World
   /** The subset of secret preimages that ruins the accountant, or undefined. */
   ruin(world: World): string | undefined
   /** Two worlds with one key go on alike: what was revealed matters by its sums alone. */
@@ -91,7 +130,7 @@ export function createWorlds(
   }
 
   function send(world: World, provider: Address, wishes: readonly Wish[], options: SendOptions = {}) {
-    const { withhold = false, capacity = 1000, exit = 'none' } = options
+    const { withhold = false, capacity = 1000, exit = 'none', block } = options
     const draft = draftOf(world)
     const epoch = (world.epochs[provider] ?? 0) + 1
     const before = draft.get('providers', provider)
@@ -111,6 +150,7 @@ export function createWorlds(
       signer: consumer,
       capacity: BigInt(capacity),
       exit,
+      ...(block === undefined ? {} : { block: BigInt(block) }),
     }))
     const { content } = signed.answer
     const command = { kind: 'exchange', batch, content, digest: word(epoch), facts, feeRate: 0, minDelta: 1n } as const
@@ -118,10 +158,19 @@ export function createWorlds(
     if (!('decision' in outcome)) return [world, []] as [World, undefined[]]
     subject.recordAnswer(draft, outcome.decision, signed)
     const { verdicts } = outcome.decision.answer
-    const credited = batch.items.flatMap(({ consumer, promise: { hashlock, amount } }, index) => {
+    const credited = batch.items.flatMap(({ consumer, promise: { hashlock, amount, agreement } }, index) => {
       const { code, delta } = verdicts[index] ?? { code: 'none', delta: 0n }
       return code === undefined
-        ? [{ consumer, provider, lock: hashlock, amount: Number(amount), delta: Number(delta) }]
+        ? [
+            {
+              consumer,
+              provider,
+              lock: hashlock,
+              amount: Number(amount),
+              delta: Number(delta),
+              total: `${agreement.id} ${agreement.total}`,
+            },
+          ]
         : []
     })
     const after: World = {
@@ -144,6 +193,51 @@ export function createWorlds(
     const outcome = subject.applyCommand(draft, crypto, { kind: 'reveal', provider, preimage })
     if (!('result' in outcome) || outcome.result !== true) return world
     return { ...world, records: draft.done(), revealed: new Set([...world.revealed, lock(provider, epoch)]) }
+  }
+
+  function fastExit(world: World, { consumer, amount, nonce, capacity, settled, block, pendingExit }: FastExitWish) {
+    const draft = draftOf(world)
+    const exit = { ...noExit, beneficiary: consumer, amount: BigInt(amount), nonce: BigInt(nonce), deadline: 1n }
+    const seen = { capacity: BigInt(capacity), settled: BigInt(settled), block: BigInt(block), pendingExit }
+    const outcome = subject.applyCommand(draft, crypto, {
+      kind: 'open-fast-exit',
+      channel: channelOf(consumer),
+      consumer,
+      exit,
+      signature: signed.promiseSignature,
+      headTimestampS: 0n,
+      maxLifetimeS: 1n,
+      ...seen,
+    })
+    const opened = 'result' in outcome ? (outcome.result as { readonly ok: boolean }) : { ok: false }
+    return opened.ok ? { ...world, records: draft.done() } : undefined
+  }
+
+  function fastExitLook(world: World, consumer: Address, look: FastExitLook): World {
+    const draft = draftOf(world)
+    subject.applyCommand(draft, crypto, {
+      kind: 'close-fast-exit',
+      channel: channelOf(consumer),
+      nonce: BigInt(look.nonce),
+      block: BigInt(look.block),
+      timestampS: look.isLate ? 2n : 1n,
+      isNonceUsed: look.isNonceUsed,
+    })
+    return { ...world, records: draft.done() }
+  }
+
+  function month(world: World): World {
+    const draft = draftOf(world)
+    const agreements = [...world.records.agreements.keys()].map((key) => {
+      const [channel, provider, id] = key.split('/') as [Address, Address, Bytes32]
+      return { channel, provider, id }
+    })
+    const channels = [...world.records.channels.keys()] as Address[]
+    const locks = [...world.records.locks.keys()] as Bytes32[]
+    for (const elapsedMs of [30 * 86_400_000, 0]) {
+      subject.applyCommand(draft, crypto, { kind: 'age', elapsedMs, channels, agreements, locks })
+    }
+    return { ...world, records: draft.done() }
   }
 
   function ruin(world: World): string | undefined {
@@ -181,6 +275,8 @@ export function createWorlds(
       const secret = own.filter((of) => open(of.lock)).map(({ amount, delta, provider }) => [amount, delta, provider])
       return [
         `${account?.revealedAmount}/${account?.revealedSum}/${account?.open.map((of) => [of.delta, of.signed.promise.amount])}`,
+        floorKey(world.records.floors.get(channelOf(consumer))),
+        fastExitKey(world.records.fastExits.get(channelOf(consumer))),
         most(shown.map(({ amount }) => amount)),
         shown.reduce((sum, { delta }) => sum + delta, 0),
         secret.sort(),
@@ -190,8 +286,13 @@ export function createWorlds(
     return JSON.stringify([perProvider, perChannel, totals])
   }
 
-  return { lock, send, reveal, ruin, keyOf }
+  return { lock, send, reveal, fastExit, fastExitLook, month, ruin, keyOf }
 }
+
+const noExit = { transactor: zeroAddress, fee: 0n }
+const floorKey = (of: LedgerRecords['floors'] | undefined) => (of === undefined ? '' : `${of.floor}/${of.mark?.amount}`)
+const fastExitKey = (of: LedgerRecords['fastExits'] | undefined) =>
+  of === undefined ? '' : `${of.isOpen && of.exit.amount}/${of.exit.nonce}/${of.sinceBlock}`
 
 const most = (amounts: readonly number[]): number => amounts.reduce((a, b) => Math.max(a, b), 0)
 
@@ -201,6 +302,7 @@ function draftOf(world: World): LedgerDraft & { done(): World['records'] } {
   return {
     get: (name, key) => tables[name].get(key),
     put: (name, key, record) => void tables[name].set(key, record),
+    remove: (name, key) => void tables[name].delete(key),
     done: () => tables,
   }
 }

@@ -16,7 +16,8 @@ const consumers = [alice.identity, dave.identity] as const
 const providers = [bob.identity, carol.identity] as const
 const people = { consumers, providers }
 const long = process.env.MYST_LONG === '1'
-const { lock, send, reveal, ruin, keyOf } = createWorlds(ledger, people)
+const worlds = createWorlds(ledger, people)
+const { lock, send, reveal, ruin, keyOf } = worlds
 
 /** Visits every world that `next` can reach, each once. @returns how many there were. */
 function explore(next: (world: World) => Iterable<World>, visit: (world: World) => void, maxSteps = 100): number {
@@ -69,7 +70,6 @@ describe('whatever consumers sign and providers withhold', () => {
     [2, 100],
     [3, long ? 100 : 2],
   ]
-  const worlds = { lock, send, reveal, ruin, keyOf }
   test.each(searches)(
     'every subset of preimages leaves the accountant solvent: amounts up to %i, %i steps',
     { timeout: 900_000 },

@@ -23,6 +23,7 @@ import {
 import { createMemoryLedgerStore, type LedgerStore } from '@myst/store'
 import { answerContentOf, type SignDecisions } from './answer.ts'
 import type { CommandOf, ExchangeCommand, ItemFacts } from './commands.ts'
+import { type AgeResult, maxAgeStepMs } from './floor.ts'
 import { type Ledger, type LedgerOptions, openLedger } from './ledger.ts'
 import { ledgerSchemas } from './records.ts'
 
@@ -103,6 +104,18 @@ export function commandOf(batch: Batch, changes: Partial<ItemFacts> = {}, terms:
 
 export const reveal = (ledger: Ledger, provider: Address, preimage: Uint8Array): Promise<boolean> =>
   ledger.apply({ kind: 'reveal', provider, preimage })
+
+/** So many days pass, and then these are looked at. @returns how many records were forgotten. */
+export async function pass(
+  ledger: Ledger,
+  days: number,
+  looked: Partial<Omit<CommandOf<'age'>, 'kind' | 'elapsedMs'>> = {},
+): Promise<AgeResult> {
+  const steps = Math.ceil((days * 86_400_000) / maxAgeStepMs)
+  const nothing = { kind: 'age', channels: [], agreements: [], locks: [] } as const
+  for (let step = 0; step < steps; step++) await ledger.apply({ ...nothing, elapsedMs: maxAgeStepMs })
+  return ledger.apply({ ...nothing, elapsedMs: 0, ...looked })
+}
 
 /** All that a ledger holds, as the bytes it would write. */
 export function bytesOf(ledger: Pick<Ledger, 'entries'>): Record<string, string> {

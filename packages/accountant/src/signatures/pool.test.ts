@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import {
   type Address,
@@ -103,7 +106,7 @@ describe('on other threads', () => {
         fee: 0n,
         verdicts,
       }
-      return { promise, answer, channels: [] }
+      return { promise, answer }
     })
     const domain = { chainId: place.chainId, verifyingContract: accountant }
     const signed = await signDecisions(decisions)
@@ -143,4 +146,12 @@ describe('on other threads', () => {
     await failed
     await expect(sign([key(1)])).rejects.toMatchObject({ code: 'signature-thread-lost' })
   })
+
+  test('a process that has only its pool to close ends in order, five times of five', async () => {
+    const path = fileURLToPath(new URL('closing.fixture.ts', import.meta.url))
+    for (let run = 0; run < 5; run++) {
+      const { stdout } = await promisify(execFile)(process.execPath, [path])
+      expect(stdout).toBe('closed\n')
+    }
+  }, 30_000)
 })

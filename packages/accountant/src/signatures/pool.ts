@@ -112,6 +112,8 @@ export function createSignaturePool(
       await Promise.all(
         all.map(async ({ worker }) => {
           if (worker.threadId === -1) return
+          // Else a process with nothing left to do ends here, and takes the thread down in native code.
+          worker.ref()
           const exit = once(worker, 'exit')
           worker.postMessage({ id: 0, kind: 'none' } satisfies Job)
           await exit

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import type { Answer } from '../answer.ts'
 import { readEndpoint } from '../arguments.ts'
 import { type Action, type Register, withExample } from '../command.ts'
 import type { Context } from '../context.ts'
+import { askLedger } from '../ledger-program.ts'
 import { prepareAccountant } from '../prepare-accountant.ts'
 import { runProgram } from '../start-program.ts'
 
@@ -17,13 +19,14 @@ interface AccountantOptions {
   readonly accountant?: string
   readonly keystore?: string
   readonly passphraseFile?: string
+  readonly recovered?: boolean
   readonly listen?: { readonly host: string; readonly port: number }
 }
 
-const accountant: Action<[AccountantOptions]> = async (context, { config, listen, ...start }) => {
+const accountant: Action<[AccountantOptions]> = async (context, { config, listen, recovered, ...start }) => {
   const configPath =
     config === undefined ? await prepareAccountant(context.dataDir, { ...start, ...listen }) : resolve(config)
-  return runProgram('accountant', [configPath], {
+  return runProgram('accountant', [configPath, ...(recovered === true ? ['--recovered'] : [])], {
     onReady: (line) => context.shell.stdout.write(`${readyText(context, line)}\n`),
   })
 }
@@ -32,6 +35,22 @@ function readyText({ json, paint }: Context, line: string): string {
   if (json) return line
   const { url, accountant: address } = JSON.parse(line) as { readonly url: string; readonly accountant: string }
   return `${paint('green', 'The accountant runs')} at ${url}, for ${paint('bold', address)}. How it is doing: ${url}/v1/status, ${url}/metrics.`
+}
+
+const configOf = ({ dataDir }: Context, config?: string) => resolve(config ?? join(dataDir, 'accountant.json'))
+
+async function backup(context: Context, file: string, config?: string): Promise<Answer> {
+  const json = await askLedger(configOf(context, config), 'backup', resolve(file))
+  return {
+    json,
+    text: `${json.file} is whole: ${json.entries} groups of answers. What is answered from now on is not in it.`,
+  }
+}
+
+async function restore(context: Context, file: string, config?: string): Promise<Answer> {
+  const json = await askLedger(configOf(context, config), 'restore', resolve(file))
+  const next = 'The accountant recovers from its next start on: providers give back what they were answered since.'
+  return { json, text: `${json.file} is in place: ${json.entries} groups of answers. ${next}` }
 }
 
 export const registerAccountant: Register = (program, bind) => {
@@ -46,11 +65,29 @@ export const registerAccountant: Register = (program, bind) => {
     .option('--keystore <file>', "the operator's key: it signs promises and pays gas; at first start")
     .option('--passphrase-file <file>', 'its passphrase, at first start')
     .option('--listen <host:port>', 'where to listen, at first start (default: 127.0.0.1:4060)', readEndpoint)
+    .option('--recovered', 'the ledger was put back from a dump or a plain copy, and lacks what was answered since')
     .option('--config <accountant.json>', 'a configuration of your own, with its own data directory')
     .action(bind(accountant))
+  // The parent takes --config for them, wherever it stands.
+  const config = () => command.opts<AccountantOptions>().config
+  command
+    .command('backup')
+    .summary('copy the ledger, also while the accountant runs')
+    .description(
+      'Copies the ledger to a new file, checks all of it, and marks it as a backup. An accountant that is started on it recovers.',
+    )
+    .argument('<file>', 'where the copy goes; never over a file that is there')
+    .action(bind((context, file: string) => backup(context, file, config())))
+  command
+    .command('restore')
+    .summary('put a backup of the ledger in place')
+    .description('Puts a backup in the place of a ledger that is gone or was moved away, after checking all of it.')
+    .argument('<file>', 'what "myst accountant backup" wrote')
+    .action(bind((context, file: string) => restore(context, file, config())))
   withExample(
     command,
     'myst accountant --network oxford.network.json --keystore operator.json --passphrase-file operator.pass',
     'myst accountant',
+    'myst accountant backup ledger-monday.db',
   )
 }

@@ -17,13 +17,17 @@ import {
   type ItemVerdict,
   noTicks,
   openContent,
+  type ProviderStanding,
+  type RecoverRequest,
+  type ResignReply,
+  type SignedAccountantPromise,
   type SignedContent,
   type SignedPromise,
   signContent,
   toHex,
 } from '@myst/protocol'
 import { createMemoryStore, type RecordStore } from '@myst/store'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AccountantClient } from '../accountant-client.ts'
 import { systemClock } from '../clock.ts'
 import { deriveKeys } from '../keys.ts'
@@ -39,13 +43,28 @@ const carol = {
 }
 const domain = { chainId: 31337n, verifyingContract: carol.address }
 
+let standing: ProviderStanding
 let store: RecordStore
 let desk: ExchangeDesk
 let lines: string[]
 let asked: { batches: number; reveals: number }
 let verdictOf: (signed: SignedPromise) => ItemVerdict
 let takes: number
+/** What it says in place of an answer. */
+let says: ((signed: SignedContent) => ExchangeReply | undefined) | undefined
+let offered: RecoverRequest[]
 let published: () => Promise<number>
+/** Signs for Carol, and is registered as her operator. */
+let operatorKey: Uint8Array
+let registeredKey: Uint8Array
+let laterMs: number
+/** Her newest promise. */
+let newest: { readonly promise: SignedAccountantPromise } | undefined
+let resign: () => Promise<ResignReply>
+let isAnswerLost: boolean
+
+const signedBy = ({ provider, amount, hashlock }: AccountantPromise, key = operatorKey): Uint8Array =>
+  crypto.sign(hashTypedData(crypto, domain, accountantPromiseStruct, { provider, amount, hashlock }), key)
 
 function answerTo(content: SignedContent): ExchangeReply {
   asked.batches++
@@ -56,7 +75,7 @@ function answerTo(content: SignedContent): ExchangeReply {
   const sum = verdicts.reduce((total, { delta }) => total + delta, 0n)
   const fee = feeOf(sum, takes)
   const promise: AccountantPromise = { provider, amount: previousAmount + sum - fee, hashlock }
-  const signature = crypto.sign(hashTypedData(crypto, domain, accountantPromiseStruct, promise), carolKey)
+  const signature = signedBy(promise)
   const answer: BatchAnswer = {
     provider,
     epoch,
@@ -67,20 +86,30 @@ function answerTo(content: SignedContent): ExchangeReply {
     promise: { ...promise, epoch, signature },
     verdicts,
   }
-  return { kind: 'answered', answer: signContent(crypto, domain, batchAnswerContent, answer, carolKey) }
+  newest = { promise: answer.promise }
+  if (isAnswerLost) throw new Fault('accountant-unreachable')
+  return { kind: 'answered', answer: signContent(crypto, domain, batchAnswerContent, answer, operatorKey) }
 }
 
 async function openDesk(): Promise<void> {
   const client = {
-    exchange: async (content: SignedContent) => answerTo(content),
+    exchange: async (content: SignedContent) => says?.(content) ?? answerTo(content),
+    recover: async (offer: RecoverRequest) => {
+      offered.push(offer)
+      return { kind: 'adopted' }
+    },
     reveal: async () => {
       asked.reveals++
     },
-    providerStanding: async () => ({}),
+    providerStanding: async () =>
+      standing.newest !== undefined || newest === undefined ? standing : { newest: newest.promise },
+    resign: () => resign(),
   } as unknown as AccountantClient
   const log = (line: string) => lines.push(line)
+  const clock = { ...systemClock, elapsedMs: () => systemClock.elapsedMs() + laterMs }
+  const operator = async () => crypto.addressOf(registeredKey)
   desk = await openExchangeDesk(
-    { crypto, clock: systemClock, store, client, onOutcomes: () => {}, feeRate: () => published(), log },
+    { crypto, clock, store, client, onOutcomes: () => {}, feeRate: () => published(), operator, log },
     {
       keys: bob,
       chainId: domain.chainId,
@@ -102,10 +131,21 @@ function add(id: number, total: bigint): Promise<void> {
 beforeEach(async () => {
   store = createMemoryStore()
   lines = []
+  says = undefined
+  standing = {}
+  laterMs = 0
+  offered = []
   asked = { batches: 0, reveals: 0 }
   verdictOf = ({ promise }) => ({ delta: promise.agreement.total })
   takes = 500
   published = async () => 500
+  operatorKey = carolKey
+  registeredKey = carolKey
+  laterMs = 0
+  newest = undefined
+  isAnswerLost = false
+  resign = async () =>
+    newest === undefined ? {} : { newest: { ...newest.promise, signature: signedBy(newest.promise) } }
   await openDesk()
 })
 afterEach(() => desk.close())
@@ -145,4 +185,178 @@ test('stops for good where too much is refused without proof', async () => {
   await add(3, 5n)
   await new Promise((resolve) => setTimeout(resolve, 2500))
   expect([desk.stopped, asked.batches - batches, asked.reveals]).toEqual([true, 0, 0])
+})
+
+describe("after the operator's key was replaced", () => {
+  const nextKey = new Uint8Array(32).fill(0xcb)
+  const signerNow = () => {
+    const shown = desk.newest()?.promise
+    if (shown === undefined) return undefined
+    const { provider, amount, hashlock, signature } = shown
+    return crypto.recover(
+      hashTypedData(crypto, domain, accountantPromiseStruct, { provider, amount, hashlock }),
+      signature,
+    )
+  }
+  function rotate(): void {
+    operatorKey = nextKey
+    registeredKey = nextKey
+    laterMs = 600_000
+  }
+  const next = crypto.addressOf(nextKey)
+
+  test('the newest promise is signed anew, durably, and the next one counts from it', async () => {
+    await add(1, 10_000n)
+    expect(signerNow()).toBe(carol.operator)
+    rotate()
+    await desk.flush()
+    expect([signerNow(), desk.accountant.operator, desk.newest()?.promise.amount]).toEqual([next, next, 9_500n])
+    await desk.close()
+    resign = () => Promise.reject(new Fault('accountant-unreachable'))
+    await openDesk()
+    expect(signerNow()).toBe(next)
+    await add(2, 10_000n)
+    expect([signerNow(), desk.standing.credited]).toEqual([next, 19_000n])
+  })
+
+  test('an answer that was lost before it is taken in its new signature', async () => {
+    isAnswerLost = true
+    await add(1, 10_000n)
+    rotate()
+    isAnswerLost = false
+    await desk.flush()
+    expect([signerNow(), desk.standing.credited, desk.standing.uncredited]).toEqual([next, 9_500n, 0n])
+  })
+
+  test('a key that nobody registered is not followed, and is asked about again', async () => {
+    await add(1, 10_000n)
+    operatorKey = nextKey
+    await add(2, 10_000n)
+    expect([signerNow(), desk.standing.credited]).toEqual([carol.operator, 9_500n])
+    expect(lines.join()).toContain('accountant-answer-invalid code=content-wrong-signer')
+    registeredKey = nextKey
+    laterMs = 30_000
+    await desk.flush()
+    expect([signerNow(), desk.standing.credited]).toEqual([next, 19_000n])
+  })
+
+  test('an answer that the old process gave on the last day is asked for again', async () => {
+    await add(1, 10_000n)
+    rotate()
+    await desk.flush()
+    operatorKey = carolKey
+    const resigned = resign
+    resign = () => {
+      operatorKey = nextKey
+      return resigned()
+    }
+    await add(2, 10_000n)
+    expect(desk.standing.credited).toBe(9_500n)
+    laterMs += 30_000
+    await desk.flush()
+    expect([signerNow(), desk.standing.credited]).toEqual([next, 19_000n])
+  })
+
+  const shown = (change: Partial<SignedAccountantPromise>, key = nextKey) => {
+    if (newest === undefined) throw new Error('nothing')
+    const promise = { ...newest.promise, ...change }
+    return { newest: { ...promise, signature: signedBy(promise, key) } }
+  }
+  test.each([
+    ['in the old signature', () => shown({}, carolKey)],
+    ['of a smaller amount', () => shown({ amount: 9_499n })],
+    ['of a larger amount', () => shown({ amount: 9_501n })],
+    ["under another's lock", () => shown({ hashlock: toHex(new Uint8Array(32).fill(1)) })],
+    ['of another epoch', () => shown({ epoch: 1n })],
+    ['for another provider', () => shown({ provider: alice })],
+    ['of nothing', () => ({})],
+  ])('takes no promise %s', async (_, reply) => {
+    await add(1, 10_000n)
+    const before = desk.newest()
+    rotate()
+    resign = async () => reply()
+    await desk.flush()
+    expect(desk.newest()).toEqual(before)
+  })
+
+  test('a lost disk gets it in the new signature', async () => {
+    await add(1, 10_000n)
+    await desk.close()
+    rotate()
+    store = createMemoryStore()
+    await openDesk()
+    expect([signerNow(), desk.newest()?.promise.amount]).toEqual([next, 9_500n])
+  })
+})
+
+describe('where the accountant has lost what it answered', () => {
+  const refusing = (code: string, newest?: SignedAccountantPromise) => (): ExchangeReply | undefined =>
+    offered.length > 0 ? undefined : { kind: 'refused', code, ...(newest === undefined ? {} : { newest }) }
+
+  /** Of three batches the first is all that it knows. */
+  async function answeredThrice(): Promise<SignedAccountantPromise> {
+    await add(1, 10_000n)
+    const first = desk.newest()?.promise as SignedAccountantPromise
+    await add(2, 20_000n)
+    await add(3, 30_000n)
+    return first
+  }
+
+  test.each(['accountant-recovering', 'batch-previous-amount', 'batch-wrong-preimage'])(
+    'it is offered the answers since, after a restart of ours too, and the batch again: %s',
+    async (code) => {
+      const first = await answeredThrice()
+      await desk.close()
+      await openDesk()
+      says = refusing(code, first)
+      await add(4, 40_000n)
+      expect(offered.map(({ kind }) => kind)).toEqual(['batch', 'batch'])
+      expect(desk.standing).toMatchObject({ credited: 95_000n, uncredited: 0n })
+    },
+  )
+
+  test('and where it knows nothing of us, all of them', async () => {
+    await answeredThrice()
+    says = refusing('accountant-recovering')
+    await add(4, 40_000n)
+    expect(offered.map(({ kind }) => kind)).toEqual(['batch', 'batch', 'batch'])
+  })
+
+  test('but nothing for another reason, nor to one that shows a promise that is not its own', async () => {
+    const first = await answeredThrice()
+    for (const code of ['accountant-unavailable', 'batch-malformed', 'batch-wrong-signer']) {
+      says = () => ({ kind: 'refused', code })
+      await add(4, 40_000n)
+    }
+    says = refusing('accountant-recovering', { ...first, epoch: first.epoch + 1n })
+    await desk.flush()
+    says = refusing('accountant-recovering', { ...first, amount: first.amount - 1n })
+    await desk.flush()
+    expect(offered).toEqual([])
+    expect(lines.join()).toContain('accountant-promise-invalid')
+  })
+
+  test('what it refuses for now stays, and is credited later', async () => {
+    const good = verdictOf
+    verdictOf = () => ({ code: 'promise-recovering', delta: 0n, final: false })
+    await add(1, 10_000n)
+    expect(desk.standing).toMatchObject({ credited: 0n, uncredited: 10_000n })
+    verdictOf = good
+    await add(2, 20_000n)
+    expect(desk.standing).toMatchObject({ credited: 28_500n, uncredited: 0n })
+  })
+
+  test('who has nothing to exchange looks after it once an hour', async () => {
+    standing = { newest: await answeredThrice() }
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 600))
+    await turn()
+    expect(offered).toEqual([])
+    laterMs += 61_000
+    await expect.poll(() => offered.map(({ kind }) => kind), { timeout: 5000 }).toEqual(['batch', 'batch'])
+    laterMs += 3_540_000
+    await turn()
+    expect(offered).toHaveLength(2)
+    laterMs += 61_000
+    await expect.poll(() => offered.length, { timeout: 5000 }).toBe(4)
+  })
 })

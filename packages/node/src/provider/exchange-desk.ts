@@ -20,6 +20,7 @@ import {
   noRefusals,
   restartExchanger,
   takeAnswer,
+  takeResigned,
   type UnprovedRefusals,
   uncredited,
 } from '@myst/payments'
@@ -29,6 +30,7 @@ import {
   accountantPromiseMessage,
   accountantPromiseStruct,
   type BatchAnswer,
+  type BatchRefusal,
   type Bytes32,
   batchAnswerContent,
   batchContent,
@@ -62,6 +64,9 @@ import { type RecordStore, type RecordWrite, table } from '@myst/store'
 import type { AccountantClient, AccountantInfo } from '../accountant-client.ts'
 import type { Clock } from '../clock.ts'
 import type { NodeKeys } from '../keys.ts'
+import { loadAnsweredBatches } from './answered-batches.ts'
+import { keepFigure } from './kept-figure.ts'
+import { offerAnswers } from './offer-answers.ts'
 
 export interface ExchangeDesk {
   readonly accountant: AccountantInfo
@@ -96,6 +101,8 @@ export interface DeskDeps {
   readonly onOutcomes: (outcomes: readonly ItemOutcome[]) => void
   /** What the accountant may keep by its contract, basis points. @throws Fault `chain-unreachable`. */
   readonly feeRate: () => Promise<number>
+  /** Whose signatures its contract takes now. @throws Fault `chain-unreachable`. */
+  readonly operator: () => Promise<Address>
   readonly log: (line: string) => void
 }
 
@@ -135,10 +142,16 @@ const creditedTable = table('exchange-credited', message({ total: field(0, uint(
 /** After a failed exchange; doubles up to the second figure, so that a thousand providers don't return at once. */
 const retryMs = { first: 500, most: 30_000 } as const
 const everyMs = 250
-/** A rate is announced long before it holds; after a failed read the old one serves, and it is read again sooner. */
-const feeRateMs = { known: 600_000, failed: 30_000 } as const
 /** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
 const idleRevealMs = 2_000
+/** Whether the accountant has lost what it answered: who has nothing to exchange would not hear of it. */
+const lookMs = { first: 60_000, each: 3_600_000 } as const
+/** What an accountant says that shows a newest promise older than ours, or none. */
+const behindCodes: ReadonlySet<string> = new Set<BatchRefusal['code']>([
+  'accountant-recovering',
+  'batch-previous-amount',
+  'batch-wrong-preimage',
+])
 const adoptable: ReadonlySet<string> = new Set([
   'batch-previous-amount',
   'batch-epoch-behind',
@@ -162,7 +175,16 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   let refusals: UnprovedRefusals =
     saved?.refused === undefined ? noRefusals : { ...saved.refused, sinceMs: Number(saved.refused.sinceMs) }
   const isStopped = () => refusals.sum > options.unprovedRefusals
+  const operators = keepFigure(
+    { ...deps, read: deps.operator },
+    `operator of ${accountant.address}`,
+    accountant.operator,
+  )
+  let operator = await operators.value()
+  const answered = loadAnsweredBatches(store, accountant.address)
   let state = await restore()
+  /** Whose signature our newest promise has; undefined: it must be asked for. */
+  let signedBy = state.newest === undefined ? accountant.operator : signerOf(state.newest)
   let lock = lockOf(state.epoch)
   persist(undefined, state)
 
@@ -170,7 +192,8 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     const nowMs = clock.nowMs()
     if (saved === undefined) {
       // Nothing on disk: a new provider, or a lost disk. The accountant shows its newest promise, and with it our epoch.
-      const { newest } = await client.providerStanding()
+      const { newest: shown } = await client.providerStanding()
+      const newest = shown === undefined || signerOf(shown) === operator ? shown : (await client.resign()).newest
       if (newest === undefined) return createExchanger(firstEpoch(0n, 0n, nowMs))
       requireOwnPromise(newest)
       return { ...createExchanger(firstEpoch(0n, newest.epoch, nowMs)), newest }
@@ -198,7 +221,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   }
 
   /** Writes what differs; durable when it returns. */
-  function persist(before: ExchangerState | undefined, after: ExchangerState): void {
+  function persist(before: ExchangerState | undefined, after: ExchangerState, more: readonly RecordWrite[] = []): void {
     const { epoch, retired, newest, inFlight, creditedSum, feeSum } = after
     const meta = {
       epoch,
@@ -212,7 +235,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       ...(inFlight === undefined ? {} : { inFlight }),
     }
     const key = (name: string) => `${accountant.address}/${name}`
-    const writes: RecordWrite[] = [metaTable.put(accountant.address, meta)]
+    const writes: RecordWrite[] = [metaTable.put(accountant.address, meta), ...more]
     for (const [name, pending] of after.pending) {
       if (before?.pending.get(name) === pending) continue
       writes.push(pendingTable.put(key(name), { ...pending, sinceMs: BigInt(pending.sinceMs) }))
@@ -226,49 +249,67 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     store.commit(writes)
   }
 
-  function change(next: ExchangerState): void {
-    persist(state, next)
+  function change(next: ExchangerState, more: readonly RecordWrite[] = []): void {
+    persist(state, next, more)
     if (next.epoch !== state.epoch) lock = lockOf(next.epoch)
     state = next
   }
 
+  function signerOf({ provider, amount, hashlock, signature }: SignedAccountantPromise): Address | undefined {
+    const promise: AccountantPromise = { provider, amount, hashlock }
+    return crypto.recover(hashTypedData(crypto, domain, accountantPromiseStruct, promise), signature)
+  }
+
   /** Signed by the operator, and its lock is ours: else its preimage would be somebody else's. */
   function requireOwnPromise(newest: SignedAccountantPromise): void {
-    const { provider, amount, hashlock, epoch, signature } = newest
-    const promise: AccountantPromise = { provider, amount, hashlock }
-    const signer = crypto.recover(hashTypedData(crypto, domain, accountantPromiseStruct, promise), signature)
-    if (signer !== accountant.operator || provider !== keys.identity || hashlock !== lockOf(epoch)) {
+    const { provider, hashlock, epoch } = newest
+    const signer = signerOf(newest)
+    if (signer !== operator || provider !== keys.identity || hashlock !== lockOf(epoch)) {
       throw new Fault('accountant-promise-invalid', { accountant: accountant.address, signer, epoch })
     }
   }
 
   function openAnswer(answer: SignedContent): BatchAnswer {
-    const opened = openContent(crypto, domain, batchAnswerContent, answer, accountant.operator)
+    const opened = openContent(crypto, domain, batchAnswerContent, answer, operator)
+    if (!opened.ok && opened.refusal.code === 'content-wrong-signer') {
+      // Another key may be the operator's by now: asked to, the accountant signs its answer again.
+      operators.expire()
+      signedBy = undefined
+    }
     if (!opened.ok) throw new Fault('accountant-answer-invalid', { code: opened.refusal.code })
     requireOwnPromise(opened.value.promise)
     return opened.value
   }
 
-  let feeRate: number | undefined
-  let feeRateDueMs = clock.elapsedMs()
+  const feeRates = keepFigure<number>(
+    { ...deps, read: deps.feeRate },
+    `fee rate of ${accountant.address}`,
+    options.feeLimit,
+  )
   await feeLimit()
 
   /** Never above the accountant's published rate; our own limit alone where the chain can't be asked. */
   async function feeLimit(): Promise<number> {
-    if (clock.elapsedMs() >= feeRateDueMs) {
-      try {
-        feeRate = await deps.feeRate()
-        feeRateDueMs = clock.elapsedMs() + feeRateMs.known
-      } catch (fault) {
-        if (!(fault instanceof Fault)) throw fault
-        deps.log(`fee rate of ${accountant.address}: ${fault.message}`)
-        feeRateDueMs = clock.elapsedMs() + feeRateMs.failed
-      }
-    }
-    return Math.min(options.feeLimit, feeRate ?? options.feeLimit)
+    return Math.min(options.feeLimit, await feeRates.value())
   }
 
-  function takeReply(reply: ExchangeReply, digest: Bytes32, limit: number): void {
+  let askAgainMs = 0
+  /** From a change of the operator's key on, what the old one signed is paid from our guarantee only. */
+  async function followOperator(): Promise<void> {
+    operator = await operators.value()
+    if (signedBy === operator || clock.elapsedMs() < askAgainMs) return
+    askAgainMs = clock.elapsedMs() + retryMs.most
+    const { newest } = await client.resign()
+    if (newest !== undefined) requireOwnPromise(newest)
+    if ((newest?.amount ?? 0n) < (state.newest?.amount ?? 0n)) {
+      throw new Fault('accountant-promise-invalid', { accountant: accountant.address, epoch: newest?.epoch })
+    }
+    if (newest !== undefined) change(takeResigned(state, newest))
+    signedBy = operator
+  }
+
+  function takeReply(reply: ExchangeReply, batch: SignedContent, limit: number): void {
+    const digest = toHex(crypto.keccak256(batch.content))
     if (reply.kind === 'refused') {
       adoptShown(reply.code, reply.newest)
       return
@@ -281,14 +322,14 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     const nowMs = clock.nowMs()
     const taken = takeAnswer(state, answer, limit, nowMs)
     if (!taken.ok) {
-      if (taken.refusal.code === 'answer-fee-too-high') feeRateDueMs = 0 // it may have been raised since we read it
+      if (taken.refusal.code === 'answer-fee-too-high') feeRates.expire() // it may have been raised since we read it
       throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
     }
     const { outcomes } = taken.value
     batches += 1
     promises += outcomes.filter(({ verdict }) => verdict.code === undefined).length
     refusals = addRefusals(refusals, taken.value.state, outcomes, { nowMs, limit: options.unprovedRefusals })
-    change(taken.value.state)
+    change(taken.value.state, answered.keep(answer.epoch, { batch, answer: reply.answer }, nowMs))
     answeredMs = clock.elapsedMs()
     if (isStopped()) sayStopped()
     deps.onOutcomes(outcomes)
@@ -314,7 +355,31 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     // The same batch has the same bytes, whenever it is encoded and signed: both are deterministic.
     const signed = signContent(crypto, domain, batchContent, state.inFlight.batch, keys.privateKey)
     const limit = await feeLimit()
-    takeReply(await client.exchange(signed), toHex(crypto.keccak256(signed.content)), limit)
+    const reply = await client.exchange(signed)
+    const lost = reply.kind === 'refused' && behindCodes.has(reply.code) && isBehind(reply.newest)
+    if (lost) await giveBack(reply.newest)
+    takeReply(lost ? await client.exchange(signed) : reply, signed, limit)
+  }
+
+  /** It has answered us since the newest promise that it shows. */
+  const isBehind = (shown: SignedAccountantPromise | undefined): boolean =>
+    state.newest !== undefined && (shown === undefined || shown.epoch < state.newest.epoch)
+
+  async function giveBack(shown: SignedAccountantPromise | undefined): Promise<void> {
+    const { newest, credited } = state
+    if (newest === undefined) return
+    if (shown !== undefined) requireOwnPromise(shown)
+    const taken = await offerAnswers({ client, answered, preimageOf }, { newest, credited }, shown)
+    revealed = undefined
+    deps.log(`accountant-behind: ${accountant.address} had lost what it answered; it took back ${taken}`)
+  }
+
+  let lookDueMs: number = clock.elapsedMs() + lookMs.first
+  async function lookAfter(): Promise<void> {
+    if (state.newest === undefined || clock.elapsedMs() < lookDueMs) return
+    lookDueMs = clock.elapsedMs() + lookMs.each
+    const { newest } = await client.providerStanding()
+    if (isBehind(newest)) await giveBack(newest)
   }
 
   let working: Promise<void> | undefined
@@ -326,6 +391,8 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     if (working !== undefined) return working
     working = (async () => {
       try {
+        await followOperator().catch(logged)
+        await lookAfter()
         while (!isStopped()) {
           await sendInFlight()
           waitMs = retryMs.first
@@ -344,6 +411,11 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       }
     })()
     return working
+  }
+
+  function logged(fault: unknown): void {
+    if (!(fault instanceof Fault)) throw fault
+    deps.log(`a change of the operator: ${fault.message}`)
   }
 
   /** Whom nobody awaits: a fault of it is for the log. */
@@ -378,7 +450,9 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   }, everyMs)
 
   return {
-    accountant,
+    get accountant() {
+      return { ...accountant, operator }
+    },
     domain,
     get hashlock() {
       return lock

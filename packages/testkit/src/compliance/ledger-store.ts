@@ -59,6 +59,24 @@ export function ledgerStoreCompliance(
       expect(await all(store.log())).toEqual([group(1).entry, group(2).entry])
     })
 
+    test('forgets what it is told to forget, and that only', async () => {
+      await store.commit(group(1, [record('x', 1), record('y', 2), { table: 'b', key: 'x', value: Uint8Array.of(3) }]))
+      const removed = [
+        { table: 'a', key: 'x' },
+        { table: 'a', key: 'never there' },
+      ]
+      await store.commit({ ...group(2, [record('z', 4)]), removed })
+      const left = { 'a/y': [2], 'a/z': [4], 'b/x': [3] }
+      expect(await records()).toEqual(left)
+      await store.reopen()
+      expect(await records()).toEqual(left)
+      const fenced = async () => store.commit({ ...group(2), removed: [{ table: 'a', key: 'y' }] })
+      await expect(fenced()).rejects.toMatchObject({ code: 'store-fenced' })
+      expect(await records()).toEqual(left)
+      await store.commit(group(3, [record('x', 5)]))
+      expect(await records()).toEqual({ ...left, 'a/x': [5] })
+    })
+
     test.each(['', '/', "'; DROP TABLE records; --", 'ü水𐅑', 'x'.repeat(500)])('takes any key: %j', async (key) => {
       await store.commit(group(1, [{ table: key, key, value: Uint8Array.of(1) }]))
       expect(await all(store.records())).toEqual([{ table: key, key, value: Uint8Array.of(1) }])

@@ -1,5 +1,5 @@
 /**
- * The share that an accountant's contract lets it keep.
+ * What an accountant's contract says of it: the share that it may keep, and whose signatures count.
  *
  * @module
  */
@@ -22,4 +22,10 @@ export async function readFeeRate({ rpc, rpcUrl }: ChainClient, address: Address
     ]),
   )
   return Math.max(Number(now), Number(announced))
+}
+
+/** @throws Fault `chain-unreachable` */
+export async function readOperator({ rpc, rpcUrl }: ChainClient, address: Address): Promise<Address> {
+  const found = await reach(rpcUrl, () => rpc.readContract({ address, abi: accountantAbi, functionName: 'operator' }))
+  return found.toLowerCase() as Address
 }

@@ -58,6 +58,8 @@ export interface ChannelView {
    * must agree does not answer.
    */
   look(consumer: Address, needed?: bigint): Promise<ChannelStanding>
+  /** What `look` would give without asking anybody; undefined where it would ask. */
+  known(consumer: Address, needed: bigint): ChannelStanding | undefined
   /** We changed it, or an event says that somebody did: the next look is a new one. */
   forget(consumer: Address): void
 }
@@ -154,13 +156,19 @@ export function createChannelView(
     return needed !== undefined && ageMs < calmMs && standing.exit === 'none' && needed <= standing.capacity
   }
 
+  function serving(consumer: Address, needed: bigint | undefined): ChannelStanding | undefined {
+    const known = seen.get(consumer)
+    if (known === undefined || !serves(known, needed)) return undefined
+    remember(consumer, known)
+    return known.standing
+  }
+
   return {
+    known: serving,
     async look(consumer, needed) {
+      const serves = serving(consumer, needed)
+      if (serves !== undefined) return serves
       const known = seen.get(consumer)
-      if (known !== undefined && serves(known, needed)) {
-        remember(consumer, known)
-        return known.standing
-      }
       const pending = reading.get(consumer) ?? read(consumer)
       reading.set(consumer, pending)
       try {

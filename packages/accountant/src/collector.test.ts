@@ -60,6 +60,7 @@ function collectorOf(setting: Setting) {
       }
       return { channel, capacity: 20n, exit, ...now }
     },
+    known: () => undefined,
     forget() {},
   }
   const transactions: Pick<Transactions, 'send'> = {

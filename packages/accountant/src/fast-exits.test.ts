@@ -62,6 +62,7 @@ async function open(): Promise<void> {
           if (away) throw new Fault('chain-unreachable')
           return standing
         },
+        known: () => undefined,
         forget: () => void forgotten++,
       },
       channelOf,

@@ -10,9 +10,15 @@ import type { LedgerGroup, LedgerRecord, LedgerStore, LogEntry, Rows } from './l
 import { packRecords } from './packed-records.ts'
 import type { Answer, Call, RowsRead } from './sqlite-ledger-worker.ts'
 
+/** Rows pass through; what is left of them need not stand in memory by the hundred megabytes. */
+const maxYoungGenerationSizeMb = 16
+
 /** @throws as `openSqliteLedgerStore`; any call `store-failed` once the thread is gone. */
 export async function openSqliteLedgerThread(path: string): Promise<LedgerStore> {
-  const worker = new Worker(new URL('sqlite-ledger-worker.ts', import.meta.url), { workerData: path })
+  const worker = new Worker(new URL('sqlite-ledger-worker.ts', import.meta.url), {
+    workerData: path,
+    resourceLimits: { maxYoungGenerationSizeMb },
+  })
   const waiting = new Map<number, { resolve(value: unknown): void; reject(fault: Fault): void }>()
   let lastId = 0
   let gone: Fault | undefined

@@ -33,6 +33,9 @@ export interface SignaturePool {
 /** A batch of 64 takes 4 ms: with more of them waiting for one thread than this, who asks has given up. */
 const maxWaitingPerThread = 1024
 
+/** What a batch leaves behind is garbage when it is answered; without this, 128 MiB of it may stand in each thread. */
+const maxYoungGenerationSizeMb = 16
+
 interface Thread {
   readonly worker: Worker
   readonly waiting: Map<number, { resolve(done: JobDone): void; reject(fault: Fault): void }>
@@ -57,6 +60,7 @@ export function createSignaturePool(
   function start(): Thread {
     const worker = new Worker(new URL('worker.ts', import.meta.url), {
       workerData: { ...place, ending } satisfies WorkerPlace,
+      resourceLimits: { maxYoungGenerationSizeMb },
     })
     const waiting: Thread['waiting'] = new Map()
     worker.on('message', (done: JobDone) => {

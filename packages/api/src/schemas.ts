@@ -105,6 +105,8 @@ export const statusSchema = Type.Object({
     inFlight: amountSchema,
     credited: amountSchema,
     accountantFees: amountSchema,
+    /** Of the accountant's own money, on top of what was credited. */
+    bounties: amountSchema,
     settled: amountSchema,
     transactorFees: amountSchema,
     batches: Type.Integer(),

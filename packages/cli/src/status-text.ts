@@ -29,12 +29,17 @@ export function statusText(status: StatusJson, paint: Paint, nowMs: number): str
 }
 
 function earnings({ provider }: StatusJson): readonly (readonly [string, string])[] {
-  const { credited, settled, inFlight, promises } = provider
-  if (promises === 0 && credited === '0') return []
-  const unsettled = BigInt(credited) - BigInt(settled)
+  const { credited, bounties, settled, inFlight, promises } = provider
+  if (promises === 0 && credited === '0' && bounties === '0') return []
+  const earned = BigInt(credited) + BigInt(bounties)
+  const unsettled = earned - BigInt(settled)
   const waiting = inFlight === '0' ? '' : `, ${mystText(inFlight)} on its way`
   return [
-    ['earned', `${mystText(credited)}, of it ${mystText(String(unsettled > 0n ? unsettled : 0n))} to settle${waiting}`],
+    [
+      'earned',
+      `${mystText(String(earned))}, of it ${mystText(String(unsettled > 0n ? unsettled : 0n))} to settle${waiting}`,
+    ],
+    ...(bounties === '0' ? [] : [['of it bounties', mystText(bounties)] as const]),
   ]
 }
 

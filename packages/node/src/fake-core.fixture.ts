@@ -69,6 +69,7 @@ export function createFakeCore(changed: () => void = () => {}): FakeCore {
           inFlight: 0n,
           credited: 0n,
           accountantFees: 0n,
+          bounties: 0n,
           settled: 0n,
           transactorFees: 0n,
           batches: 0,

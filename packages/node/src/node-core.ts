@@ -60,6 +60,8 @@ export interface ProviderBalance {
   /** Promised by the accountant so far. */
   readonly credited: bigint
   readonly accountantFees: bigint
+  /** Of the accountant's own money, on top of what was credited. */
+  readonly bounties: bigint
   readonly settled: bigint
   readonly transactorFees: bigint
   readonly batches: number

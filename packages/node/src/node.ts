@@ -238,6 +238,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
           inFlight: standing?.uncredited ?? 0n,
           credited: standing?.credited ?? 0n,
           accountantFees: standing?.fees ?? 0n,
+          bounties: standing?.bounties ?? 0n,
           settled,
           transactorFees,
           batches: standing?.batches ?? 0,

@@ -56,6 +56,11 @@ function answerTo(state: ExchangerState, verdicts: readonly ItemVerdict[], feeRa
   const promise = { provider, amount: previousAmount + sum - fee, hashlock, epoch, signature: new Uint8Array(65) }
   return { provider, epoch, digest: word(0n), feeRate, credited: sum - fee, fee, promise, verdicts }
 }
+const withBounty = (answer: BatchAnswer, bounty: bigint, promised: bigint): BatchAnswer => ({
+  ...answer,
+  bounty,
+  promise: { ...answer.promise, amount: answer.promise.amount + promised },
+})
 function take(state: ExchangerState, answer: BatchAnswer, nowMs = 0): ExchangerState {
   const taken = takeAnswer(state, answer, feeLimit, nowMs)
   if (!taken.ok) throw new Error(taken.refusal.code)
@@ -164,6 +169,9 @@ describe('W5: an answer is refused, and changes nothing, where', () => {
     ['answer-wrong-amount', { ...good, credited: good.credited - 1n }],
     ['answer-wrong-amount', { ...good, fee: good.fee - 1n }],
     ['answer-wrong-amount', { ...good, feeRate: 1000 }],
+    ['answer-wrong-amount', { ...good, bounty: 1n }],
+    ['answer-wrong-amount', withBounty(good, 5n, 4n)],
+    ['answer-wrong-amount', withBounty(good, 5n, 6n)],
   ]
   test.each(rows)('%s (%#)', (code, answer, state = sent) => {
     expect(takeAnswer(state, answer, feeLimit, 0)).toMatchObject({ ok: false, refusal: { code } })
@@ -173,6 +181,14 @@ describe('W5: an answer is refused, and changes nothing, where', () => {
     const state = take(sent, good)
     expect([state.newest, state.creditedSum, state.feeSum]).toEqual([good.promise, 24n, 6n])
     expect([state.inFlight, state.pending.size, uncredited(state)]).toEqual([undefined, 0, 0n])
+  })
+
+  test('a bounty is promised in full, and is its own sum', () => {
+    const given = withBounty(good, 5n, 5n)
+    const state = take(sent, given)
+    expect([state.newest, state.creditedSum, state.feeSum, state.bountySum]).toEqual([given.promise, 24n, 6n, 5n])
+    const next = close(add(state, 'a', 20n))
+    expect(next.inFlight?.batch).toMatchObject({ previousAmount: 29n, takesBounty: true })
   })
 
   test('the limit of the fee is within the limit', () => {

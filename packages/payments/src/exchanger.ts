@@ -44,6 +44,8 @@ export interface ExchangerState {
   /** Sums over all answered batches. */
   readonly creditedSum: bigint
   readonly feeSum: bigint
+  /** What the accountant gave on top. */
+  readonly bountySum: bigint
 }
 
 export interface PendingPromise {
@@ -85,7 +87,7 @@ export interface ItemOutcome {
 }
 
 export function createExchanger(epoch: bigint): ExchangerState {
-  return { epoch, retired: [], pending: new Map(), credited: new Map(), creditedSum: 0n, feeSum: 0n }
+  return { epoch, retired: [], pending: new Map(), credited: new Map(), creditedSum: 0n, feeSum: 0n, bountySum: 0n }
 }
 
 /**
@@ -178,6 +180,7 @@ export function closeBatch(
     previousAmount: state.newest?.amount ?? 0n,
     ...(state.newest === undefined ? {} : { lastPreimage: own.preimageOf(state.newest.epoch) }),
     items: chosen.map(([, { signed }]) => signed),
+    takesBounty: true,
   }
   return {
     ...state,
@@ -191,7 +194,7 @@ export function closeBatch(
 /**
  * Takes the answer to the batch in flight, whose signatures and digest the caller has verified (P8).
  *
- * Checks that it credits what its verdicts say, at no more than `feeLimit`; a bad answer changes nothing, and its
+ * Checks that it credits what its verdicts say, at no more than `feeLimit`, and that a bounty in it is promised in full; a bad answer changes nothing, and its
  * preimage stays secret. The caller makes the new state durable before any preimage of this epoch is shown.
  */
 export function takeAnswer(
@@ -221,7 +224,7 @@ export function takeAnswer(
   }
   const sum = outcomes.reduce((total, { verdict }) => total + verdict.delta, 0n)
   const fee = feeOf(sum, answer.feeRate)
-  const expected = batch.previousAmount + sum - fee
+  const expected = batch.previousAmount + sum - fee + (answer.bounty ?? 0n)
   if (answer.promise.amount !== expected || answer.credited !== sum - fee || answer.fee !== fee) {
     return refuse({ code: 'answer-wrong-amount', amount: answer.promise.amount, expected })
   }
@@ -322,5 +325,6 @@ function settleOutcomes(
     newest: answer.promise,
     creditedSum: state.creditedSum + answer.credited,
     feeSum: state.feeSum + answer.fee,
+    bountySum: state.bountySum + (answer.bounty ?? 0n),
   }
 }

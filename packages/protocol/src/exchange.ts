@@ -39,6 +39,8 @@ export const batchSchema = message({
   /** Of the last answered batch; shown only after its answer was verified and is durable. */
   lastPreimage: optional(4, bytes(32, 32)),
   items: field(5, list(signedPromiseSchema, maxBatchItems)),
+  /** Its provider can check an answer with a bounty in it; one that doesn't say so would refuse that answer for ever. */
+  takesBounty: optional(6, flag),
 })
 export type Batch = ValueOfSchema<typeof batchSchema>
 /** Signed by the provider, in the accountant contract's domain. */
@@ -96,6 +98,8 @@ export const batchAnswerSchema = message({
   fee: field(5, uint(256)),
   promise: field(6, accountantPromiseMessage),
   verdicts: field(7, list(itemVerdictSchema, maxBatchItems)),
+  /** Promised on top of what was credited, without a fee: a gift of the accountant's. Absent: none. */
+  bounty: optional(8, uint(256)),
 })
 export type BatchAnswer = ValueOfSchema<typeof batchAnswerSchema>
 /** Signed by the operator, in the accountant contract's domain. */

@@ -10,6 +10,7 @@
  */
 
 import { type Address, assert, type Crypto, feeOf, hashlockOf, maxOf, type RecoverRefusal } from '@myst/protocol'
+import { creditBounty, creditInGap } from './bounties.ts'
 import { type ChannelAccount, creditItem, emptyAccount, revealItems } from './channel-account.ts'
 import { checkBatch } from './exchange-batch.ts'
 import { timeOf } from './floor.ts'
@@ -64,11 +65,14 @@ export function adoptBatch(draft: LedgerDraft, crypto: Crypto, command: AdoptCom
   if ('code' in adopted) return refusedOffer(adopted)
   const unknown = (missing > adopted.found ? missing - adopted.found : 0n) + adopted.uncovered
   if (unknown !== loss.unknown) own.put('losses', provider, { ...loss, unknown })
+  creditBounty(own, provider, answered.bounty ?? 0n)
+  const bounties = creditInGap(own, provider, gap)
   const totals = own.get('totals', totalsKey) ?? noTotals
   own.put('totals', totalsKey, {
+    ...totals,
     batches: totals.batches + 1,
     promises: totals.promises + adopted.accepted,
-    credited: totals.credited + gap + answered.credited,
+    credited: totals.credited + gap - bounties + answered.credited,
     fees: totals.fees + answered.fee,
   })
   own.put('providers', provider, {
@@ -84,7 +88,7 @@ export function adoptBatch(draft: LedgerDraft, crypto: Crypto, command: AdoptCom
 /** Whether the answer is to this batch, and its sums are what its verdicts say. */
 function isAnswerTo({ batch, digest, answered, facts }: AdoptCommand): boolean {
   const { provider, epoch, hashlock, items, previousAmount } = batch
-  const { promise, verdicts, credited, fee, feeRate } = answered
+  const { promise, verdicts, credited, fee, feeRate, bounty = 0n } = answered
   assert(facts.length === items.length, 'every item has its facts')
   const sum = verdicts.reduce((total, { code, delta }) => (code === undefined ? total + delta : total), 0n)
   return (
@@ -95,7 +99,7 @@ function isAnswerTo({ batch, digest, answered, facts }: AdoptCommand): boolean {
     verdicts.length === items.length &&
     fee === feeOf(sum, feeRate) &&
     credited === sum - fee &&
-    promise.amount === previousAmount + credited
+    promise.amount === previousAmount + credited + bounty
   )
 }
 

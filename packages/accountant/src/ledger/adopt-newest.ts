@@ -8,6 +8,7 @@
 import type { Crypto } from '@myst/protocol'
 import { zeroBytes32 } from '@myst/protocol'
 import { type AdoptResult, compareNewest, opensNewest, refusedOffer } from './adopt-batch.ts'
+import { creditInGap } from './bounties.ts'
 import { agreementKeyOf, type LedgerDraft, noTotals, totalsKey } from './records.ts'
 import type { AdoptNewestCommand } from './recovery-commands.ts'
 import { noLoss } from './recovery-records.ts'
@@ -33,8 +34,9 @@ export function adoptNewest(draft: LedgerDraft, crypto: Crypto, command: AdoptNe
   const loss = draft.get('losses', provider) ?? noLoss
   const unknown = loss.unknown + gap
   draft.put('losses', provider, { ...loss, unknown })
+  const bounties = creditInGap(draft, provider, gap)
   const totals = draft.get('totals', totalsKey) ?? noTotals
-  draft.put('totals', totalsKey, { ...totals, credited: totals.credited + gap })
+  draft.put('totals', totalsKey, { ...totals, credited: totals.credited + gap - bounties })
   draft.put('providers', provider, {
     promise,
     ...noAnswer,

@@ -8,6 +8,7 @@ import type { Crypto } from '@myst/protocol'
 import { type AdoptResult, adoptBatch } from './adopt-batch.ts'
 import { adoptNewest } from './adopt-newest.ts'
 import type { Decision } from './answer.ts'
+import { type GrantResult, grantBounty } from './bounties.ts'
 import type { LedgerCommand } from './commands.ts'
 import { type ExchangeResult, exchangeBatch } from './exchange-batch.ts'
 import { closeFastExit, type FastExitOutcome, type OpenFastExitResult, openFastExit } from './fast-exit.ts'
@@ -29,6 +30,7 @@ export interface LedgerResults {
   'close-fast-exit': FastExitOutcome
   age: AgeResult
   resign: ResignResult
+  'grant-bounty': GrantResult
   /** True where a recovery begins with it. */
   'begin-recovery': boolean
   /** True where it is over now. */
@@ -56,6 +58,8 @@ export function applyCommand(draft: LedgerDraft, crypto: Crypto, command: Ledger
       return { result: age(draft, command) }
     case 'resign':
       return resignAnswer(draft, command)
+    case 'grant-bounty':
+      return { result: grantBounty(draft, command) }
     case 'begin-recovery':
       return { result: beginRecovery(draft, command) }
     case 'end-recovery':

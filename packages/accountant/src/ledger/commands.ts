@@ -26,6 +26,7 @@ import {
   type ValueOfSchema,
   variants,
 } from '@myst/protocol'
+import { grantBountySchema } from './bounty-records.ts'
 import { closeFastExitSchema, openFastExitSchema } from './fast-exit.ts'
 import { ageSchema } from './floor.ts'
 import { recoveryCommands } from './recovery-commands.ts'
@@ -90,6 +91,7 @@ export const ledgerCommandSchema = variants({
   'close-fast-exit': closeFastExitSchema,
   age: ageSchema,
   resign: resignSchema,
+  'grant-bounty': grantBountySchema,
   ...recoveryCommands,
 })
 export type LedgerCommand = ValueOfSchema<typeof ledgerCommandSchema>

@@ -19,7 +19,7 @@ import { createMemoryLedgerStore } from '@myst/store'
 import { alice, bob, carol, dave } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { commandOf, item, lockOf, openTestLedger, preimageOf, reveal, word } from './testing.ts'
+import { commandOf, item, lockOf, openTestLedger, pendingBounty, preimageOf, reveal, word } from './testing.ts'
 
 const people = { consumers: [alice.identity, dave.identity], providers: [bob.identity, carol.identity] } as const
 const feeRate = 2000
@@ -44,6 +44,7 @@ const steps = fc.record({
     'crash',
     'accountant-restarts',
     'reveal',
+    'grant',
   ),
 })
 type Step = typeof steps extends fc.Arbitrary<infer S> ? S : never
@@ -58,6 +59,8 @@ interface Provider {
   readonly invoices: Map<Address, { readonly lock: Bytes32; readonly total: bigint }>
   readonly promised: Map<Address, bigint>
   finalRefusals: number
+  /** What each plan granted; a plan is repeated now and then. */
+  readonly granted: Map<bigint, bigint>
 }
 
 async function run(taken: readonly Step[], planted: Planted): Promise<void> {
@@ -72,6 +75,7 @@ async function run(taken: readonly Step[], planted: Planted): Promise<void> {
       invoices: new Map(),
       promised: new Map(),
       finalRefusals: 0,
+      granted: new Map(),
     }),
   )
 
@@ -159,6 +163,13 @@ async function run(taken: readonly Step[], planted: Planted): Promise<void> {
         const { newest } = of.state
         if (newest === undefined) return
         await reveal(ledger, of.identity, preimageOf(of.identity, newest.epoch))
+        return
+      }
+      case 'grant': {
+        const plan = amount % 5n
+        const granted = { plan: word(plan), provider: of.identity, amount } as const
+        const result = await ledger.apply({ kind: 'grant-bounty', ...granted })
+        if (result === 'granted') of.granted.set(plan, amount)
       }
     }
   }
@@ -166,8 +177,10 @@ async function run(taken: readonly Step[], planted: Planted): Promise<void> {
   function check(): void {
     for (const { state, promised, identity } of providers) {
       expect(state.creditedSum + state.feeSum + uncredited(state)).toBe(sums(promised))
-      expect(state.newest?.amount ?? 0n).toBe(state.creditedSum)
-      expect(ledger.get('providers', identity)?.promise.amount ?? 0n).toBeGreaterThanOrEqual(state.creditedSum)
+      expect(state.newest?.amount ?? 0n).toBe(state.creditedSum + state.bountySum)
+      expect(ledger.get('providers', identity)?.promise.amount ?? 0n).toBeGreaterThanOrEqual(
+        state.creditedSum + state.bountySum,
+      )
     }
   }
 
@@ -183,7 +196,9 @@ async function run(taken: readonly Step[], planted: Planted): Promise<void> {
       await send(of, true)
     }
   }
-  for (const { finalRefusals, state, promised } of providers) {
+  for (const { finalRefusals, state, promised, granted, identity } of providers) {
+    const pending = pendingBounty(ledger.get('bounties', identity))
+    expect(state.bountySum + pending).toBe(sums(granted))
     expect(finalRefusals).toBe(0)
     expect(uncredited(state)).toBe(0n)
     expect(state.creditedSum + state.feeSum).toBe(sums(promised))
@@ -193,9 +208,12 @@ async function run(taken: readonly Step[], planted: Planted): Promise<void> {
   const fees = providers.reduce((sum, { state }) => sum + state.feeSum, 0n)
   expect(ledger.get('totals', 'all') ?? { credited: 0n, fees: 0n }).toMatchObject({ credited, fees })
   expect(credited + fees).toBe(sums(spent))
+  const given = providers.reduce((sum, { state }) => sum + state.bountySum, 0n)
+  expect(ledger.get('totals', 'all')?.bounties?.credited ?? 0n).toBe(given)
 }
 
-const stories = fc.array(steps, { minLength: 1, maxLength: 80 })
+/** Long ones: most of the short ones grant nothing to anybody who comes for it. */
+const stories = fc.array(steps, { minLength: 1, maxLength: 80, size: 'max' })
 
 test('P11, P13: everything that was promised is credited once, over any losses, crashes and restarts', async () => {
   await fc.assert(

@@ -25,6 +25,7 @@ import {
   type Verdict,
 } from '@myst/protocol'
 import type { Decision } from './answer.ts'
+import { takeBounty } from './bounties.ts'
 import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
 import type { ExchangeCommand, ItemFacts } from './commands.ts'
 import { capacityLeft } from './fast-exit.ts'
@@ -170,17 +171,19 @@ function decideAnswer(
   const fee = feeOf(sum, feeRate)
   const credited = sum - fee
   assert(credited >= 0n, 'a promise never falls')
+  const bounty = takeBounty(draft, batch)
   const accepted = facts.filter((_, index) => verdicts[index]?.code === undefined)
   const totals = draft.get('totals', totalsKey) ?? noTotals
   draft.put('totals', totalsKey, {
+    ...totals,
     batches: totals.batches + 1,
     promises: totals.promises + accepted.length,
     credited: totals.credited + credited,
     fees: totals.fees + fee,
   })
   return {
-    promise: { provider, amount: batch.previousAmount + credited, hashlock, epoch },
-    answer: { provider, epoch, digest, feeRate, credited, fee, verdicts },
+    promise: { provider, amount: batch.previousAmount + credited + bounty, hashlock, epoch },
+    answer: { provider, epoch, digest, feeRate, credited, fee, verdicts, ...(bounty === 0n ? {} : { bounty }) },
     unrevealed: { hashlock, channels: [...new Set(accepted.map(({ channel }) => channel))] },
   }
 }

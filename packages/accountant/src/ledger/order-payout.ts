@@ -36,5 +36,6 @@ export function revealedOf({ promise, answer, unrevealed }: ProviderAccount): bi
   if (unrevealed === undefined) return promise.amount
   const decoded = decodeMessage(batchAnswerContent.schema, answer.content, maxBatchBytes)
   assert(decoded.ok, 'our own answer decodes')
-  return promise.amount - decoded.value.credited
+  const { credited, bounty = 0n } = decoded.value
+  return promise.amount - credited - bounty
 }

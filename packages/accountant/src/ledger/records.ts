@@ -23,6 +23,7 @@ import {
   uint,
   type ValueOfSchema,
 } from '@myst/protocol'
+import { type BountyAccount, type BountyGrant, bountyAccountSchema, bountyGrantSchema } from './bounty-records.ts'
 import { type ChannelAccount, channelAccountSchema } from './channel-account.ts'
 import { type FastExitRecord, fastExitRecordSchema } from './fast-exit.ts'
 import { type Floor, floorSchema, type LedgerClock, ledgerClockSchema, observedMs } from './floor-records.ts'
@@ -59,6 +60,8 @@ export const totalsSchema = message({
   promises: field(1, count(Number.MAX_SAFE_INTEGER)),
   credited: field(2, uint(256)),
   fees: field(3, uint(256)),
+  /** Over all providers, beside what was credited; absent: none was ever granted. */
+  bounties: optional(4, bountyAccountSchema),
 })
 export type LedgerTotals = ValueOfSchema<typeof totalsSchema>
 export const noTotals: LedgerTotals = { batches: 0, promises: 0, credited: 0n, fees: 0n }
@@ -75,6 +78,8 @@ export const ledgerSchemas = {
   clock: ledgerClockSchema,
   recovery: recoverySchema,
   losses: lossSchema,
+  bounties: bountyAccountSchema,
+  grants: bountyGrantSchema,
 } as const
 
 export interface LedgerRecords {
@@ -97,6 +102,10 @@ export interface LedgerRecords {
   recovery: Recovery
   /** By provider. */
   losses: Loss
+  /** By provider. */
+  bounties: BountyAccount
+  /** By plan and provider. */
+  grants: BountyGrant
 }
 export const totalsKey = 'all'
 export type TableName = keyof LedgerRecords

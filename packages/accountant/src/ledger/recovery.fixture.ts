@@ -106,6 +106,7 @@ export async function openStory(outside: Outside, terms: Terms = {}): Promise<St
         previousAmount: newest?.amount ?? 0n,
         ...(newest === undefined ? {} : { lastPreimage: preimageOf(provider, newest.epoch) }),
         items: wishes.map((wish) => sign(provider, wish, wish.late ? old : lock)),
+        takesBounty: true,
       }
       const command = commandOf(batch, { capacity: 1n << 100n }, terms)
       const result = (await apply(command)) as { kind: string; answer?: Answered['signed'] }

@@ -44,6 +44,8 @@ export const nothing: World = {
     clock: new Map(),
     recovery: new Map(),
     losses: new Map(),
+    bounties: new Map(),
+    grants: new Map(),
   },
   items: [],
   promises: [],

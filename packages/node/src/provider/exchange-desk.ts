@@ -89,6 +89,7 @@ export interface DeskStanding {
   readonly uncredited: bigint
   readonly credited: bigint
   readonly fees: bigint
+  readonly bounties: bigint
   readonly batches: number
   readonly promises: number
 }
@@ -131,6 +132,7 @@ const metaTable = table(
     promises: field(6, count(2 ** 53 - 1)),
     retired: field(7, list(uint(64), maxRetired)),
     refused: optional(8, message({ sum: field(0, uint(256)), sinceMs: field(1, uint(53)) })),
+    bountySum: optional(9, uint(256)),
   }),
 )
 const pendingTable = table(
@@ -214,6 +216,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       credited: new Map([...mine(creditedTable.load(store))].map(([key, { total }]) => [key, total])),
       creditedSum: saved.creditedSum,
       feeSum: saved.feeSum,
+      bountySum: saved.bountySum ?? 0n,
       ...(newest === undefined ? {} : { newest }),
       ...(inFlight === undefined ? {} : { inFlight }),
     }
@@ -222,12 +225,13 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
 
   /** Writes what differs; durable when it returns. */
   function persist(before: ExchangerState | undefined, after: ExchangerState, more: readonly RecordWrite[] = []): void {
-    const { epoch, retired, newest, inFlight, creditedSum, feeSum } = after
+    const { epoch, retired, newest, inFlight, creditedSum, feeSum, bountySum } = after
     const meta = {
       epoch,
       retired,
       creditedSum,
       feeSum,
+      bountySum,
       batches,
       promises,
       refused: { sum: refusals.sum, sinceMs: BigInt(refusals.sinceMs) },
@@ -458,7 +462,8 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       return lock
     },
     get standing() {
-      return { uncredited: uncredited(state), credited: state.creditedSum, fees: state.feeSum, batches, promises }
+      const { creditedSum: credited, feeSum: fees, bountySum: bounties } = state
+      return { uncredited: uncredited(state), credited, fees, bounties, batches, promises }
     },
     get stopped() {
       return isStopped()

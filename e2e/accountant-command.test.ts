@@ -36,7 +36,7 @@ const untilUp = (up: { said(): string }) =>
 
 test('the commands of docs/operating/accountant.md, in their order', async () => {
   const commands = await runShown(page, programs, 2)
-  expect(commands).toHaveLength(5)
+  expect(commands).toHaveLength(8)
   const { address } = JSON.parse(readFileSync(join(world.dir, 'operator.json'), 'utf8')) as { address: string }
   const operator = `0x${address.replace(/^0x/, '').toLowerCase()}` as Address
   const accountant = await register(operator)
@@ -51,18 +51,24 @@ test('the commands of docs/operating/accountant.md, in their order', async () =>
   expect(await (await fetch(`${url}/v1/status`)).json()).toMatchObject({ accountant, feeRate: 300, promises: 0 })
   expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^accountant_running 1$/m)
 
-  const backedUp = await runMyst(...(commands[3] ?? []))
+  // Nobody earned anything here yet: the plan is made, and there is nothing to grant.
+  const bounties = []
+  for (const shown of commands.slice(3, 6)) bounties.push(await runMyst(...shown))
+  expect(bounties.map(({ exitCode }) => exitCode)).toEqual([0, 2, 0])
+  expect(bounties[1]?.stderr).toContain('it gives nobody anything')
+
+  const backedUp = await runMyst(...(commands[6] ?? []))
   expect([backedUp.exitCode, backedUp.stderr]).toEqual([0, ''])
   up.child.kill('SIGINT')
   const ended = await up.ended
   expect(ended.exitCode, ended.stderr).toBe(0)
-  const kept = await runMyst(...(commands[4] ?? []))
+  const kept = await runMyst(...(commands[7] ?? []))
   expect([kept.exitCode, kept.stderr]).toEqual([1, expect.stringContaining('file-exists')])
   mkdirSync(join(world.dir, 'away'))
   for (const name of ['ledger.db', 'ledger.db-newest']) {
     renameSync(join(world.dir, 'data', name), join(world.dir, 'away', name))
   }
-  expect((await runMyst(...(commands[4] ?? []))).exitCode).toBe(0)
+  expect((await runMyst(...(commands[7] ?? []))).exitCode).toBe(0)
   const changed = await runMyst(...args)
   expect(changed.exitCode).toBe(1)
   expect(changed.stderr).toContain('config-kept')

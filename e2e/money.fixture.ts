@@ -140,6 +140,7 @@ export async function openMoneyWorld(crypto: Crypto, host: string) {
       hashlock,
       previousAmount: pair.newest?.amount ?? 0n,
       items: [{ consumer: crypto.addressOf(pair.aliceKey), promise, signature }],
+      takesBounty: true,
       ...(pair.epoch === 0n ? {} : { lastPreimage: preimageOf(pair, pair.epoch) }),
     }
     const reply = await postBatch(url(), signContent(crypto, domain, batchContent, batch, pair.bobKey))
@@ -289,7 +290,7 @@ export interface SolvencyJson {
   readonly code?: string
   readonly solvent: boolean
   readonly block: { readonly number: string; readonly hash: string }
-  readonly providers: Readonly<Record<'promised' | 'settled' | 'unsettled' | 'guaranteed', string>>
+  readonly providers: Readonly<Record<'promised' | 'settled' | 'unsettled' | 'guaranteed' | 'bounties', string>>
   readonly cover: Readonly<Record<'freeFunds' | 'guarantees' | 'collectable' | 'covered' | 'open', string>>
   readonly channels: Readonly<Record<'credited' | 'collected' | 'open' | 'collectable', string>>
   readonly contract: Readonly<Record<'balance' | 'missing' | 'spare', string>>

@@ -10,6 +10,7 @@ import { type Address, type Crypto, channelAddress, Fault, maxBatchBytes } from 
 import { openSqliteStore } from '@myst/store'
 import { createAdmission } from './admission.ts'
 import { createAger } from './ager.ts'
+import { createBountyDesk } from './bounty-desk.ts'
 import { followChain, forgetCursors } from './chain-events.ts'
 import { createChannelView } from './channel-view.ts'
 import { createExchangeService } from './exchange-service.ts'
@@ -153,6 +154,7 @@ export async function startAccountant(
       { crypto, ledger, chain: money.chain, now },
       { domain, payoutLeast: options.payoutLeast },
     ),
+    bounties: createBountyDesk(crypto, ledger, money.treasurer),
     solvency: () => solvencyOf(money.treasurer, place),
     metrics,
     domain,

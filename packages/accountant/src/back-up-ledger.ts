@@ -10,17 +10,13 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Crypto, Domain } from '@myst/protocol'
-import { Fault, signRequest } from '@myst/protocol'
+import { type Crypto, Fault } from '@myst/protocol'
 import { openSqliteLedgerStore, publishBackup, restoreBackup } from '@myst/store'
+import { askRunning, type RunningAccountant } from './ask-running.ts'
 import { checkCopy } from './ledger/index.ts'
 
-export interface BackupOf {
+export interface BackupOf extends RunningAccountant {
   readonly dataDir: string
-  readonly host: string
-  readonly port: number
-  readonly domain: Domain
-  readonly operatorKey: Uint8Array
 }
 
 /** Copying and syncing a few GiB. */
@@ -34,7 +30,7 @@ export async function backUpLedger(crypto: Crypto, of: BackupOf, file: string): 
   const copied = `${path}.${randomUUID()}.part`
   let newest = 0
   try {
-    if (!(await askRunning(crypto, of, copied))) await copyHere(of.dataDir, copied)
+    if (!(await copyRunning(crypto, of, copied))) await copyHere(of.dataDir, copied)
     await publishBackup(copied, path, async (copy) => {
       newest = await checkCopy(copy)
     })
@@ -54,31 +50,18 @@ export async function restoreLedger(dataDir: string, file: string): Promise<numb
 }
 
 /** @returns false where none runs. */
-async function askRunning(
-  crypto: Crypto,
-  { host, port, domain, operatorKey }: BackupOf,
-  path: string,
-): Promise<boolean> {
-  const [method, route, body] = ['POST', '/v1/backup', new TextEncoder().encode(path)] as const
-  const own = { identity: crypto.addressOf(operatorKey), privateKey: operatorKey, nowMs: Date.now() }
-  const authorization = signRequest(crypto, domain, { method, path: route, body }, own)
-  let response: Response
-  try {
-    const headers = { authorization, 'content-type': 'application/cbor' }
-    const signal = AbortSignal.timeout(backupMs)
-    response = await fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}${route}`, {
-      method,
-      headers,
-      body,
-      signal,
-    })
-  } catch (cause) {
-    const { code } = ((cause as Error).cause ?? {}) as { code?: string }
-    if (code === 'ECONNREFUSED') return false
-    throw new Fault('backup-failed', { path, why: code ?? (cause as Error).message }, { cause })
-  }
-  if (response.ok) return true
-  throw new Fault('backup-failed', { path, status: response.status, why: (await response.text()).slice(0, 200) })
+async function copyRunning(crypto: Crypto, of: BackupOf, copied: string): Promise<boolean> {
+  const call = {
+    method: 'POST',
+    path: '/v1/backup',
+    body: new TextEncoder().encode(copied),
+    withinMs: backupMs,
+  } as const
+  const failed = (why: string, cause: unknown) => new Fault('backup-failed', { path: copied, why }, { cause })
+  const response = await askRunning(crypto, of, call, failed)
+  if (response === undefined || response.ok) return response !== undefined
+  const why = (await response.text()).slice(0, 200)
+  throw new Fault('backup-failed', { path: copied, status: response.status, why })
 }
 
 async function copyHere(dataDir: string, copied: string): Promise<void> {

@@ -26,6 +26,8 @@ import {
 } from '@myst/protocol'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ExchangeFrom } from './admission.ts'
+import type { BountyDesk } from './bounty-desk.ts'
+import { addBountyRoutes } from './bounty-routes.ts'
 import type { ExchangeService } from './exchange-service.ts'
 import { addFastExitRoutes } from './fast-exit-routes.ts'
 import type { FastExits } from './fast-exits.ts'
@@ -44,6 +46,7 @@ export interface HttpDeps extends RecoveryRoutes {
   readonly crypto: Crypto
   readonly service: Omit<ExchangeService, 'exchange'> & { readonly exchange: ExchangeFrom }
   readonly payouts: PayoutDesk
+  readonly bounties: BountyDesk
   /** Undefined before the chain was seen. */
   readonly solvency: () => SolvencyReport | undefined
   readonly fastExits: FastExits
@@ -160,6 +163,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const routes: SignedRoutes = { signerOf, bodyOf, send, refuseBody }
   addFastExitRoutes(server, routes, deps.fastExits)
   addResignRoutes(server, routes, deps.resign)
+  addBountyRoutes(server, routes, deps)
 
   addRecoveryRoutes(server, signerOf, deps)
   server.get('/v1/status', status)

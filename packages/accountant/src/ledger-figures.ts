@@ -8,7 +8,7 @@
 
 import type { Address, PayoutOrder } from '@myst/protocol'
 import type { ChainBook } from './chain-book.ts'
-import { creditedSum, type Ledger, revealedOf } from './ledger/index.ts'
+import { creditedSum, type Ledger, noBounties, pendingBounty, revealedOf, totalsKey } from './ledger/index.ts'
 import { unhurried } from './rounds.ts'
 
 /** MYST base units. */
@@ -32,6 +32,9 @@ export interface LedgerFigures {
   readonly collectable: bigint
   /** Credited, preimage unknown: its provider cannot have settled it without showing that. */
   readonly open: bigint
+  /** All bounties that were ever granted, and what of them no promise holds yet. */
+  readonly bountiesGranted: bigint
+  readonly bountiesPending: bigint
 }
 
 export interface Payable {
@@ -45,6 +48,12 @@ export async function sumLedger(
   ledger: Pick<Ledger, 'entries' | 'get'>,
   chain: Pick<ChainBook, 'provider' | 'settledOf'>,
 ): Promise<LedgerFigures> {
+  // First, so that one that is promised meanwhile is counted twice rather than not at all.
+  const { granted: bountiesGranted } = ledger.get('totals', totalsKey)?.bounties ?? noBounties
+  let bountiesPending = 0n
+  for await (const some of unhurried(ledger.entries('bounties'))) {
+    for (const [, account] of some) bountiesPending += pendingBounty(account)
+  }
   const sums = { promised: 0n, settled: 0n, unsettled: 0n, guaranteedUnsettled: 0n }
   let largest: LedgerFigures['largest']
   let providers = 0
@@ -74,7 +83,7 @@ export async function sumLedger(
       taken.open += credited - account.revealedSum
     }
   }
-  return { providers, channels, ...sums, largest, ...taken }
+  return { providers, channels, ...sums, largest, ...taken, bountiesGranted, bountiesPending }
 }
 
 /** Those who asked to be paid on schedule. */

@@ -6,7 +6,7 @@
 
 import { openApiParts } from '@myst/program'
 import { fastExitRefusals, itemRefusals } from '@myst/protocol'
-import { payoutWords, requestCodes } from './refusal-words.ts'
+import { bountyWords, payoutWords, requestCodes } from './refusal-words.ts'
 import { alarmCodes } from './treasurer-rules.ts'
 
 const { amount, count, flag, json, object, refusal, text } = openApiParts
@@ -69,6 +69,7 @@ const solvency = object({
     unsettled: amount,
     largestUnsettled: amount,
     guaranteed: amount,
+    bounties: amount,
   }),
   cover: object({ freeFunds: amount, guarantees: amount, collectable: amount, covered: amount, open: amount }),
   channels: object({ count, credited: amount, collected: amount, collectable: amount, open: amount }),
@@ -94,6 +95,15 @@ const status = object({
   recoveryStartedAt: time,
   recoveryEndsAt: time,
   unknownCredit: amount,
+})
+
+const bounties = object({
+  credited: amount,
+  fees: amount,
+  providers: {
+    type: 'array',
+    items: object({ provider: text, proven: amount, granted: amount, credited: amount, pending: amount }),
+  },
 })
 
 export const openApi = {
@@ -202,6 +212,28 @@ export const openApi = {
         security,
         requestBody: body,
         responses: answers('It is copied.', json(object({ copied: flag })), unsigned),
+      },
+    },
+    '/v1/bounties': {
+      get: {
+        summary: 'What each provider was credited, and the bounties it was granted. For the operator’s key alone.',
+        security,
+        responses: answers('All providers with either.', json(bounties), unsigned),
+      },
+      post: {
+        summary:
+          'Grants a plan of bounties, each row once: the provider’s next promise has it. For the operator’s key alone.',
+        security,
+        requestBody: body,
+        responses: answers(
+          'What was granted now.',
+          json(object({ plan: text, granted: count, amount, known: count })),
+          {
+            ...malformed,
+            ...unsigned,
+            422: refused('Nothing was granted; the code says why.', Object.keys(bountyWords)),
+          },
+        ),
       },
     },
     '/v1/status': { get: { summary: 'Rate, sums, alarms.', responses: answers('Figures.', json(status)) } },

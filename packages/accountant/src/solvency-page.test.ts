@@ -33,6 +33,8 @@ const ledger = {
   collected: 80n * myst,
   collectable: 15n * myst,
   open: 5n * myst,
+  bountiesGranted: 0n,
+  bountiesPending: 0n,
 }
 const report = (alarms: readonly AlarmInForce[] = [], open = ledger.open) =>
   reportSolvency({ chain, ledger: { ...ledger, open }, atMs: 1_800_000_001_000 }, alarms, place)
@@ -46,6 +48,16 @@ test('it is solvent where free funds, guarantees, and what consumers signed pay 
   })
   expect(report([], ledger.open - 1n).solvent).toBe(false)
   expect(renderSolvency(report([], 0n))).toContain('Not covered')
+})
+
+test('a bounty that is granted is owed, though no promise holds it yet', () => {
+  const pending = (bountiesPending: bigint) =>
+    reportSolvency({ chain, ledger: { ...ledger, bountiesPending }, atMs: 1 }, [], place)
+  const funded = { ...ledger, open: ledger.open + 3n }
+  const report = (bountiesPending: bigint) =>
+    reportSolvency({ chain, ledger: { ...funded, bountiesPending }, atMs: 1 }, [], place)
+  expect([report(3n).solvent, report(4n).solvent]).toEqual([true, false])
+  expect(pending(2n * myst)).toMatchObject({ solvent: false, providers: { bounties: String(2n * myst) } })
 })
 
 test('an alarm says in words how much to send where', () => {

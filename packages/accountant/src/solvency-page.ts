@@ -40,7 +40,7 @@ function bars({ providers, cover }: SolvencyReport): string {
     ['collectable', 'Collectable', cover.collectable],
     ['open', 'Not shown yet', cover.open],
   ] as const
-  const owed = BigInt(providers.unsettled)
+  const owed = BigInt(providers.unsettled) + BigInt(providers.bounties)
   const all = parts.reduce((sum, [, , amount]) => sum + BigInt(amount), 0n)
   const largest = all > owed ? all : owed
   const width = (amount: bigint) => (largest === 0n ? '0' : (Number((amount * 10_000n) / largest) / 100).toFixed(2))
@@ -85,6 +85,7 @@ ${table('Owed to providers', [
   ),
   row('Settled', providers.settled, 'paid on chain'),
   row('Unsettled', providers.unsettled, 'promised and not paid'),
+  row('Bounties', providers.bounties, 'granted, and in no promise yet'),
 ])}
 ${table('What covers it', [
   row('Free funds', cover.freeFunds, 'on the contract, pays whoever settles'),

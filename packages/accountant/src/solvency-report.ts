@@ -30,6 +30,7 @@ export function reportSolvency(
   { accountant, operator, chainId, confirmationDepth }: SolvencyPlace,
 ) {
   const { block, withdrawal } = chain
+  const owed = ledger.unsettled + ledger.bountiesPending
   const covered = chain.freeFunds + ledger.guaranteedUnsettled + ledger.collectable
   const time = (ms: number) => new Date(ms).toISOString()
   return {
@@ -45,7 +46,7 @@ export function reportSolvency(
     },
     summedAt: time(atMs),
     /** Whether what is owed is covered, what becomes known with its preimage included. */
-    solvent: ledger.unsettled <= covered + ledger.open,
+    solvent: owed <= covered + ledger.open,
     providers: {
       count: ledger.providers,
       promised: String(ledger.promised),
@@ -53,6 +54,8 @@ export function reportSolvency(
       unsettled: String(ledger.unsettled),
       largestUnsettled: String(ledger.largest?.unsettled ?? 0n),
       guaranteed: String(chain.totalGuarantee),
+      /** Granted, and not promised yet. */
+      bounties: String(ledger.bountiesPending),
     },
     cover: {
       freeFunds: String(chain.freeFunds),

@@ -55,6 +55,8 @@ const healthyLedger: LedgerFigures = {
   collected: 400n * myst,
   collectable: 0n,
   open: 100n * myst,
+  bountiesGranted: 0n,
+  bountiesPending: 0n,
 }
 
 interface Change extends Partial<Omit<TreasuryView, 'chain' | 'ledger'>> {
@@ -74,6 +76,12 @@ const actionsOf = (change: Change, state = idleTreasury) => stepTreasury(state, 
 const alarmsOf = (change: Change, by = terms) => stepTreasury(idleTreasury, viewOf(change), by)[0].alarms
 const ofKind = <K extends TreasuryAction['kind']>(actions: readonly TreasuryAction[], kind: K) =>
   actions.filter((action): action is Extract<TreasuryAction, { kind: K }> => action.kind === kind)
+
+test('a bounty that no promise holds yet is owed as well', () => {
+  const owed = (bountiesPending: bigint) => alarmsOf({ ledger: { unsettled: 190n * myst, bountiesPending } })
+  expect(owed(10n * myst)).toEqual([])
+  expect(owed(10n * myst + 1n)).toMatchObject([{ code: 'promises-uncovered', send: { amount: 1n, coin: 'MYST' } }])
+})
 
 test('where all is well nothing is done', () => expect(actionsOf({})).toEqual([]))
 

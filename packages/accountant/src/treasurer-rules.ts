@@ -151,6 +151,7 @@ function alarmsOf(view: TreasuryView, terms: TreasuryTerms): Alarm[] {
   const spare = chain.freeFunds - missing
   const largest = largestOf(view)
   const covered = spare + ledger.guaranteedUnsettled
+  const owed = ledger.unsettled + ledger.bountiesPending
   const gasWanted = terms.gasTransactions * transactionGas * chain.gasPrice
   const needed = maxOf(largest, terms.fundsReserve)
   const olderThan = (sinceMs: number | undefined, ms: number) => sinceMs !== undefined && nowMs - sinceMs > ms
@@ -159,7 +160,7 @@ function alarmsOf(view: TreasuryView, terms: TreasuryTerms): Alarm[] {
     chain.punishedSinceS > 0n && { code: 'in-punishment', send: myst(maxOf(1n, missing + needed - chain.freeFunds)) },
     missing > chain.freeFunds && { code: 'guarantees-short', send: myst(missing - chain.freeFunds) },
     largest > spare && { code: 'settlement-uncovered', send: myst(largest - spare) },
-    ledger.unsettled > covered && { code: 'promises-uncovered', send: myst(ledger.unsettled - covered) },
+    owed > covered && { code: 'promises-uncovered', send: myst(owed - covered) },
     spare < terms.fundsReserve && { code: 'funds-low', send: myst(terms.fundsReserve - spare) },
     chain.withdrawal.amount > 0n &&
       spare < chain.withdrawal.amount + needed && {

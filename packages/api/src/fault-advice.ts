@@ -375,6 +375,37 @@ const nodeAdvice = {
       `${path} ends with entry ${newest}, and entry ${acknowledged} was acknowledged: it lost some, or is a backup.`,
     todo: 'Put back the newest files, ledger.db with ledger.db-wal; or, where they are gone for good, a backup: "myst accountant restore" tells the accountant to recover.',
   },
+  'accountant-not-running': {
+    status: 503,
+    what: ({ url }) => `No accountant runs at ${url}.`,
+    todo: 'Start it, and ask again: myst accountant',
+  },
+  'bounty-failed': {
+    status: 503,
+    what: ({ url, why }) => `The accountant at ${url} did not do it: ${wordsOf(why)}.`,
+    todo: 'Look at its log. Granting the same plan again grants nothing twice.',
+  },
+  'bounty-stranger': {
+    status: 409,
+    what: ({ provider }) => `Nothing was ever promised to ${provider}. Nobody was granted anything.`,
+    todo: 'Make the plan anew from this ledger.',
+  },
+  'bounty-chain-unseen': {
+    status: 503,
+    what: 'The accountant has not read the chain yet.',
+    todo: 'Try again in a minute.',
+  },
+  'bounty-uncovered': {
+    status: 409,
+    what: ({ asked, spare }) =>
+      `The plan gives ${readable(asked)} MYST, and ${readable(spare)} MYST are spare. Nobody was granted anything.`,
+    todo: "Send MYST to the accountant's contract, or plan less.",
+  },
+  'plan-unreadable': {
+    status: 422,
+    what: ({ path, why }) => `${path} cannot be used: ${why}.`,
+    todo: 'Take a file that "myst bounty plan --out" wrote, as it is.',
+  },
   'backup-failed': {
     status: 500,
     what: ({ path, why }) => `${path} could not be written: ${why}.`,

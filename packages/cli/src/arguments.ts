@@ -14,6 +14,13 @@ export function readMyst(text: string): string {
   return amount.value.toString()
 }
 
+/** Percent of something, more than all of it allowed. */
+export function readPercent(text: string): number {
+  if (!/^\d{1,6}$/.test(text))
+    throw new InvalidArgumentError('A share is written in percent, without the sign: 50, 100.')
+  return Number(text)
+}
+
 export function readCountry(text: string): string {
   if (!/^[a-z]{2}$/i.test(text)) throw new InvalidArgumentError('A country is written as two letters: NL, DE, US.')
   return text.toUpperCase()

@@ -1,5 +1,5 @@
 /**
- * Asks the accountant's ledger program, which has the store and the operator's key.
+ * Asks a program of the accountant's, which has the store and the operator's key.
  *
  * @module
  */
@@ -16,11 +16,17 @@ export interface LedgerAnswer {
 }
 
 /** @throws Fault, the program's. */
-export async function askLedger(configPath: string, what: 'backup' | 'restore', file: string): Promise<LedgerAnswer> {
-  const args = [programPath('accountant-ledger'), configPath, what, file]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+export const askLedger = (configPath: string, what: 'backup' | 'restore', file: string): Promise<LedgerAnswer> =>
+  askProgram('accountant-ledger', configPath, what, file)
+
+/** @returns its one answer. @throws Fault, the program's. */
+export async function askProgram<T extends object>(
+  name: 'accountant-ledger' | 'accountant-bounty',
+  ...args: readonly string[]
+): Promise<T> {
+  const child = spawn(process.execPath, [programPath(name), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const answer = JSON.parse((await text(child.stdout)) || '{"error":{"code":"internal","facts":{}}}') as
-    | LedgerAnswer
+    | T
     | { readonly error: { readonly code: string; readonly facts: Record<string, string | number | boolean> } }
   if ('error' in answer) throw new Fault(answer.error.code, answer.error.facts)
   return answer

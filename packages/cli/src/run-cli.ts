@@ -7,6 +7,7 @@
 import { Command, CommanderError } from 'commander'
 import type { Bind, Register } from './command.ts'
 import { registerAccountant } from './commands/accountant.ts'
+import { registerBounty } from './commands/bounty.ts'
 import { registerConnect } from './commands/connect.ts'
 import { registerContracts } from './commands/contracts.ts'
 import { registerFaucet } from './commands/faucet.ts'
@@ -30,6 +31,7 @@ const commands: readonly Register[] = [
   registerNode,
   registerTopUp,
   registerAccountant,
+  registerBounty,
   registerFaucet,
   registerProposals,
   registerConnect,

@@ -16,6 +16,7 @@ export type ProgramName =
   | 'transactor'
   | 'accountant'
   | 'accountant-ledger'
+  | 'accountant-bounty'
 
 const programs = {
   devnet: '../../devnet/src/main.ts',
@@ -25,6 +26,7 @@ const programs = {
   transactor: '../../transactor/src/main.ts',
   accountant: '../../accountant/src/main.ts',
   'accountant-ledger': '../../accountant/src/ledger-main.ts',
+  'accountant-bounty': '../../accountant/src/bounty-main.ts',
 } as const satisfies Record<ProgramName, string>
 
 export const programPath = (name: ProgramName): string => fileURLToPath(new URL(programs[name], import.meta.url))

@@ -50,6 +50,7 @@ let lines: string[]
 let asked: { batches: number; reveals: number }
 let verdictOf: (signed: SignedPromise) => ItemVerdict
 let takes: number
+let gives: bigint | undefined
 /** What it says in place of an answer. */
 let says: ((signed: SignedContent) => ExchangeReply | undefined) | undefined
 let offered: RecoverRequest[]
@@ -74,7 +75,7 @@ function answerTo(content: SignedContent): ExchangeReply {
   const verdicts = items.map(verdictOf)
   const sum = verdicts.reduce((total, { delta }) => total + delta, 0n)
   const fee = feeOf(sum, takes)
-  const promise: AccountantPromise = { provider, amount: previousAmount + sum - fee, hashlock }
+  const promise: AccountantPromise = { provider, amount: previousAmount + sum - fee + (gives ?? 0n), hashlock }
   const signature = signedBy(promise)
   const answer: BatchAnswer = {
     provider,
@@ -85,6 +86,7 @@ function answerTo(content: SignedContent): ExchangeReply {
     fee,
     promise: { ...promise, epoch, signature },
     verdicts,
+    ...(gives === undefined ? {} : { bounty: gives }),
   }
   newest = { promise: answer.promise }
   if (isAnswerLost) throw new Fault('accountant-unreachable')
@@ -137,6 +139,7 @@ beforeEach(async () => {
   offered = []
   asked = { batches: 0, reveals: 0 }
   verdictOf = ({ promise }) => ({ delta: promise.agreement.total })
+  gives = undefined
   takes = 500
   published = async () => 500
   operatorKey = carolKey
@@ -160,6 +163,27 @@ test('takes the published rate, and not a point more, though its own limit is fa
   published = async () => 501
   await desk.flush()
   expect(desk.standing).toMatchObject({ credited: 18_999n, uncredited: 0n })
+})
+
+test('takes a bounty as it was promised, and has it after a restart; one that is not in the promise is refused', async () => {
+  gives = 70n
+  await add(1, 10_000n)
+  expect(desk.standing).toMatchObject({ credited: 9_500n, fees: 500n, bounties: 70n })
+  expect(desk.newest()?.promise.amount).toBe(9_570n)
+  await desk.close()
+  await openDesk()
+  expect(desk.standing).toMatchObject({ credited: 9_500n, bounties: 70n })
+  says = (signed) => {
+    const reply = answerTo(signed)
+    if (reply.kind !== 'answered') return reply
+    const answer = openContent(crypto, domain, batchAnswerContent, reply.answer, crypto.addressOf(operatorKey))
+    if (!answer.ok) throw new Error(answer.refusal.code)
+    const wrong = { ...answer.value, bounty: 71n }
+    return { kind: 'answered', answer: signContent(crypto, domain, batchAnswerContent, wrong, operatorKey) }
+  }
+  await add(2, 10_000n)
+  expect(desk.standing).toMatchObject({ credited: 9_500n, bounties: 70n, uncredited: 10_000n })
+  expect(lines.join()).toContain('accountant-answer-invalid code=answer-wrong-amount')
 })
 
 test('goes by its own limit while the chain is away', async () => {

@@ -55,7 +55,7 @@ export function readPlan(crypto: Crypto, text: string): PlanFile | { readonly wh
   const known = Object.entries(Object(providers))
   const isPlan =
     isAddress(plan?.accountant) &&
-    !Number.isNaN(Date.parse(plan.at)) &&
+    Date.parse(plan.at) >= 0 &&
     Array.isArray(rows) &&
     rows.length <= maxPlanRows &&
     rows.every((row) => isAddress(row?.provider) && isAmount(row.bounty)) &&

@@ -5,9 +5,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createSender, registerAccountant } from '@myst/chain'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { richKeys } from '@myst/devnet'
+import { currentIdentity } from '@myst/node'
 import { type Address, batchContent, formatNetworkProfile, hashlockOf, myst, signContent } from '@myst/protocol'
 import { startPostgres, whyNoPostgres } from '@myst/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -35,15 +34,19 @@ const untilUp = (up: { said(): string }) =>
   expect.poll(() => /The accountant runs|"ready":true/.test(up.said()), { timeout: 40_000, interval: 50 }).toBe(true)
 
 test('the commands of docs/operating/accountant.md, in their order', async () => {
-  const commands = await runShown(page, programs, 2)
-  expect(commands).toHaveLength(8)
-  const { address } = JSON.parse(readFileSync(join(world.dir, 'operator.json'), 'utf8')) as { address: string }
-  const operator = `0x${address.replace(/^0x/, '').toLowerCase()}` as Address
-  const accountant = await register(operator)
-  const profile = { ...world.profile, networkId: 'oxford', accountants: [{ address: accountant, operator, url }] }
-  writeFileSync(join(world.dir, 'oxford.network.json'), formatNetworkProfile(profile))
+  writeFileSync(join(world.dir, 'owner.pass'), 'battery horse correct\n', { mode: 0o600 })
+  const founded = { ...world.profile, networkId: 'oxford', accountants: [] }
+  writeFileSync(join(world.dir, 'oxford.network.json'), formatNetworkProfile(founded))
+  const commands = await runShown(page, programs, 3)
+  expect(commands).toHaveLength(10)
+  const owner = (await currentIdentity(join(world.dir, 'owner'))) as Address
+  await world.network.faucet(owner, 100n * myst)
+  await world.chain.client.rpc.request({ method: 'anvil_setBalance', params: [owner, '0xde0b6b3a7640000'] } as never)
+  const registered = await runMyst(...(commands[3] ?? []))
+  expect([registered.exitCode, registered.stderr]).toEqual([0, expect.any(String)])
+  const accountant = JSON.parse(readFileSync(join(world.dir, 'oxford.network.json'), 'utf8')).accountants[0].address
 
-  const args = commands[2] ?? []
+  const args = commands[4] ?? []
   const up = startMyst([...args, '--listen', `${host}:4060`])
   await untilUp(up)
   expect(up.said()).toContain(accountant)
@@ -53,22 +56,22 @@ test('the commands of docs/operating/accountant.md, in their order', async () =>
 
   // Nobody earned anything here yet: the plan is made, and there is nothing to grant.
   const bounties = []
-  for (const shown of commands.slice(3, 6)) bounties.push(await runMyst(...shown))
+  for (const shown of commands.slice(5, 8)) bounties.push(await runMyst(...shown))
   expect(bounties.map(({ exitCode }) => exitCode)).toEqual([0, 2, 0])
   expect(bounties[1]?.stderr).toContain('it gives nobody anything')
 
-  const backedUp = await runMyst(...(commands[6] ?? []))
+  const backedUp = await runMyst(...(commands[8] ?? []))
   expect([backedUp.exitCode, backedUp.stderr]).toEqual([0, ''])
   up.child.kill('SIGINT')
   const ended = await up.ended
   expect(ended.exitCode, ended.stderr).toBe(0)
-  const kept = await runMyst(...(commands[7] ?? []))
+  const kept = await runMyst(...(commands[9] ?? []))
   expect([kept.exitCode, kept.stderr]).toEqual([1, expect.stringContaining('file-exists')])
   mkdirSync(join(world.dir, 'away'))
   for (const name of ['ledger.db', 'ledger.db-newest']) {
     renameSync(join(world.dir, 'data', name), join(world.dir, 'away', name))
   }
-  expect((await runMyst(...(commands[7] ?? []))).exitCode).toBe(0)
+  expect((await runMyst(...(commands[9] ?? []))).exitCode).toBe(0)
   const changed = await runMyst(...args)
   expect(changed.exitCode).toBe(1)
   expect(changed.stderr).toContain('config-kept')
@@ -167,12 +170,4 @@ function signedBatch(number: number) {
   }
   const domain = { chainId: world.profile.chainId, verifyingContract: accountants[0].address as Address }
   return signContent(crypto, domain, batchContent, batch, bobKey)
-}
-
-async function register(operator: Address): Promise<Address> {
-  const { client } = world.chain
-  await world.network.faucet(crypto.addressOf(richKeys.deployer), 100n * myst)
-  const owner = createSender(client, richKeys.deployer)
-  const terms = { operator, stake: 100n * myst, feeRate: 300n, url, funds: 0n }
-  return registerAccountant(client, owner, world.network.contracts, terms)
 }

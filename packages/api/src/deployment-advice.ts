@@ -11,6 +11,8 @@ const goOn = 'Run the same command again: it goes on where the chain stands.'
 const otherChain = 'Use another chain.'
 const notThisVersion = 'Do not pay into this network. Ask its founder which version of the contracts it has.'
 
+const amountTerms = new Set(['registrationFee', 'minimumOperatorStake', 'stake'])
+
 export const deploymentAdvice = {
   'deployer-underfunded': {
     status: 409,
@@ -19,6 +21,21 @@ export const deploymentAdvice = {
         ? `${address} has too little of the coin of chain ${chainId} for the next transaction.`
         : `${address} lacks ${coins(missing)} of the coin of chain ${chainId}.`,
     todo: 'Send it there, then run the same command again. Nothing that is done is paid for twice.',
+  },
+  'stake-missing': {
+    status: 409,
+    what: ({ address, missing }) => `${address} lacks ${coins(missing)} MYST for the stake.`,
+    todo: 'Send it there, then run the same command again; or stake less, if the network allows it.',
+  },
+  'transaction-refused': {
+    status: 409,
+    what: ({ error }) => `The contract refuses it: ${error}.`,
+    todo: 'Nothing was sent for it, and no gas was spent.',
+  },
+  'profile-unwritable': {
+    status: 409,
+    what: ({ path, why }) => `${path} cannot be written: ${why}.`,
+    todo: 'Check the file and its rights, then run the same command again: what is on chain is not paid for twice.',
   },
   'fees-rose': {
     status: 409,
@@ -43,7 +60,7 @@ export const deploymentAdvice = {
   'terms-out-of-range': {
     status: 422,
     what: ({ term, value, least, most }) => {
-      const show = term === 'registrationFee' || term === 'minimumOperatorStake' ? coins : days
+      const show = typeof term === 'string' && amountTerms.has(term) ? coins : days
       return `${term} would be ${show(value)}; it can be ${show(least)} to ${show(most)}.`
     },
     todo: '--help has what is usual.',
@@ -152,8 +169,8 @@ export const deploymentAdvice = {
   },
   'confirmation-missing': {
     status: 422,
-    what: 'There is nobody to ask whether this is to be deployed.',
-    todo: 'Look with --dry-run, then agree with --yes and --chain-id.',
+    what: 'There is nobody to ask whether this is to be sent.',
+    todo: 'Look with --dry-run, then agree with --yes (a deployment: and --chain-id).',
   },
   'confirmation-refused': { status: 409, what: 'Nothing was sent.', todo: '' },
   interrupted: {
@@ -170,7 +187,7 @@ function days(fact: unknown): string {
 }
 
 /** A sum among the facts, in units of 10¹⁸: a bigint in the process, a decimal string after JSON. */
-function coins(fact: unknown): string {
+export function coins(fact: unknown): string {
   const amount = parseBaseUnits(String(fact))
   return amount.ok ? formatMyst(amount.value) : 'some'
 }

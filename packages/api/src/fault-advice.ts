@@ -6,7 +6,7 @@
 
 import { type Fault, formatMyst, parseBaseUnits } from '@myst/protocol'
 import type { ApiRefusalCode, ClientFaultCode } from './api-refusal.ts'
-import { deploymentAdvice } from './deployment-advice.ts'
+import { coins, deploymentAdvice } from './deployment-advice.ts'
 
 export type Facts = Readonly<Record<string, unknown>>
 
@@ -162,6 +162,11 @@ const nodeAdvice = {
     status: 503,
     what: ({ url }) => `The transactor at ${url} does not answer.`,
     todo: 'Try again later; no money has moved.',
+  },
+  'gas-missing': {
+    status: 409,
+    what: ({ address, missing }) => `${address} lacks ${coins(missing)} of the chain's coin to send this itself.`,
+    todo: 'The network profile names no transactor, so each sends its own transactions: send it some of the coin.',
   },
   'faucet-refused': {
     status: 409,
@@ -482,7 +487,7 @@ const nodeAdvice = {
   },
   'profile-incomplete': {
     status: 422,
-    what: 'The network profile names no accountant, no blockchain node or no transactor.',
+    what: 'The network profile names no accountant or no blockchain node, or no transactor where one is needed.',
     todo: 'Ask for the file again where you got it.',
   },
   'socket-path-too-long': {

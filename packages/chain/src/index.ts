@@ -10,6 +10,7 @@
 
 export * from './chain-client.ts'
 export * from './channel-state.ts'
+export * from './deployment/accountant.ts'
 export * from './deployment/deploy.ts'
 export * from './deployment/network-design.ts'
 export * from './deployment/plan.ts'

@@ -97,6 +97,25 @@ export function readDelay(text: string): string {
   return String(BigInt(count) * delayUnits[unit as keyof typeof delayUnits])
 }
 
+/** @returns basis points; the contract takes half at most. */
+export function readFeeRate(text: string): string {
+  const match = /^(\d{1,2})(?:\.(\d{1,2}))?%$/.exec(text)
+  const [, whole = '', fraction = ''] = match ?? []
+  const points = Number(whole) * 100 + Number(fraction.padEnd(2, '0'))
+  if (match === null || points > 5000) throw new InvalidArgumentError('Write it as 3% or 2.5%; 50% is the most.')
+  return String(points)
+}
+
+/** As the registry keeps it: providers connect there. */
+const maxUrlBytes = 256
+
+export function readServiceUrl(text: string): string {
+  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? '') || Buffer.byteLength(text) > maxUrlBytes) {
+    throw new InvalidArgumentError('Write it as https://accountant.example.org.')
+  }
+  return text.replace(/\/$/, '')
+}
+
 /** As in a profile: more than a day of blocks on any chain. */
 const maxConfirmationDepth = 100_000
 

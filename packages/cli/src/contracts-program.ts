@@ -33,7 +33,27 @@ export type ContractsQuestion =
       readonly passphraseFile?: string
       readonly passphrase?: string
     } & DeploymentFields)
+  | ({ readonly ask: 'plan-accountant' } & AccountantFields)
+  | ({
+      readonly ask: 'register-accountant'
+      readonly maxFeePerGas: string
+      readonly passphraseFile?: string
+      readonly passphrase?: string
+    } & AccountantFields)
   | { readonly ask: 'verify'; readonly network: string; readonly rpcUrl?: string }
+
+export interface AccountantFields {
+  readonly network: string
+  readonly rpcUrl?: string
+  readonly keystore?: string
+  readonly dataDir: string
+  /** An address, or a keystore file that names one. */
+  readonly operator: string
+  readonly stake?: string
+  /** Basis points. */
+  readonly feeRate: string
+  readonly url: string
+}
 
 export interface TermsJson {
   readonly feeRecipient: Address
@@ -46,6 +66,7 @@ export interface TermsJson {
 }
 
 export type StepName = 'proxy' | 'token' | 'registry'
+export type AccountantStepName = 'approval' | 'accountant'
 
 interface NetworkJson {
   readonly networkId: string
@@ -98,16 +119,44 @@ export interface VerifiedJson extends NetworkJson {
   }
 }
 
+export interface AccountantPlanJson {
+  readonly networkId: string
+  readonly chainId: string
+  readonly owner: Address
+  readonly operator: Address
+  readonly accountant: Address
+  readonly stake: string
+  readonly decimals: number
+  readonly feeRate: string
+  readonly url: string
+  readonly fees: { readonly expected: string; readonly most: string }
+  readonly steps: readonly { readonly name: AccountantStepName; readonly done: boolean; readonly most: string }[]
+  /** The owner's, of the chain's coin. */
+  readonly balance: string
+  readonly needed: string
+  readonly missing: string
+  /** The owner's, of MYST. */
+  readonly held: string
+  readonly missingStake: string
+  readonly profile: { readonly path: string; readonly entered: boolean }
+}
+
+export interface AccountantEnteredJson extends AccountantPlanJson {
+  readonly transactions: readonly { readonly step: AccountantStepName; readonly hash: string }[]
+}
+
 export interface ContractsAnswers {
+  readonly 'plan-accountant': AccountantPlanJson
+  readonly 'register-accountant': AccountantEnteredJson
   readonly plan: PlanJson
   readonly deploy: DeployedJson
   readonly verify: VerifiedJson
 }
 
 export type ContractsEvent =
-  | { readonly step: StepName; readonly state: 'waiting-earlier'; readonly nonce: number }
-  | { readonly step: StepName; readonly state: 'sent'; readonly hash: string }
-  | { readonly step: StepName; readonly state: 'done'; readonly hash?: string }
+  | { readonly step: StepName | AccountantStepName; readonly state: 'waiting-earlier'; readonly nonce: number }
+  | { readonly step: StepName | AccountantStepName; readonly state: 'sent'; readonly hash: string }
+  | { readonly step: StepName | AccountantStepName; readonly state: 'done'; readonly hash?: string }
   | { readonly stage: 'decrypting' | 'verifying' }
 
 type Line<A> =

@@ -79,7 +79,7 @@ function termFields(terms: TermsJson, decimals: number): readonly (readonly [str
 }
 
 /** Base units of a token with `decimals`. */
-function amountText(amount: string, decimals: number): string {
+export function amountText(amount: string, decimals: number): string {
   const digits = amount.padStart(decimals + 1, '0')
   const fraction = digits.slice(digits.length - decimals).replace(/0+$/, '')
   return `${digits.slice(0, digits.length - decimals)}${decimals === 0 || fraction === '' ? '' : `.${fraction}`}`
@@ -93,15 +93,14 @@ function hastyText(names: PlanJson['hastyDelays'], paint: Paint): readonly strin
   ]
 }
 
-export function deployedText({ networkId, chainId, contracts, deployedAtBlock, profile }: DeployedJson, paint: Paint) {
+export function deployedText({ networkId, chainId, deployedAtBlock, profile }: DeployedJson, paint: Paint) {
   const kept = profile.kept ? 'It was there and stays as it is' : 'Give it to everybody who is to join'
   return [
     `${paint('green', 'Network')} ${paint('bold', networkId)} ${paint('green', `is on chain ${chainId}`)} since block ${deployedAtBlock}; its code and terms are verified.`,
     `Its profile is ${paint('bold', profile.path)}. ${kept}; they check it with: myst contracts verify --network ${profile.path}`,
     '',
-    'Next: an accountant. Its owner approves the stake to the registry and calls there',
-    `  registerAccountant(operator, stake, feeRate, url) at ${contracts.registry}`,
-    'then add it under accountants in the profile, and a transactor and full nodes: docs/operating/network.md',
+    `Next: an accountant: myst accountant register --network ${profile.path}`,
+    'then enter a transactor and full nodes in the profile: docs/operating/network.md',
   ].join('\n')
 }
 

@@ -1,5 +1,5 @@
 /**
- * The contracts of a network, for the command line: deployed, or verified. One question as a line of JSON on stdin, then
+ * The contracts of a network, for the command line: deployed, verified, or extended by an accountant. One question as a line of JSON on stdin, then
  * lines of JSON on stdout: events while it works, and one answer or error. Passphrases come that way too, and never on a
  * command line, where every user of the machine reads them.
  *
@@ -26,6 +26,10 @@ async function answer(text: string): Promise<object> {
   const { questionSchema } = await import('./contracts/question.ts')
   const question = Parse(questionSchema, JSON.parse(text))
   if (question.ask === 'verify') return (await import('./contracts/verify.ts')).verify(question)
+  if (question.ask === 'plan-accountant' || question.ask === 'register-accountant') {
+    const { planEntry, register } = await import('./contracts/accountant.ts')
+    return question.ask === 'plan-accountant' ? planEntry(question) : register(question, tell)
+  }
   const { deploy, plan } = await import('./contracts/deploy.ts')
   return question.ask === 'plan' ? plan(question) : deploy(question, tell)
 }

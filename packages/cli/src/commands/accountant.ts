@@ -12,6 +12,7 @@ import type { Context } from '../context.ts'
 import { askLedger } from '../ledger-program.ts'
 import { prepareAccountant } from '../prepare-accountant.ts'
 import { runProgram } from '../start-program.ts'
+import { type RegisterOptions, register, registerCommand } from './accountant-register.ts'
 
 interface AccountantOptions {
   readonly config?: string
@@ -58,7 +59,7 @@ export const registerAccountant: Register = (program, bind) => {
     .command('accountant')
     .summary('run an accountant: many consumers’ promises become one for each provider')
     .description(
-      'Runs an accountant in the foreground: it takes over consumers’ promises from providers, gives one promise of its own for them, and collects on chain. Its contract must be registered, and the key must be that of its operator. The options are written to accountant.json in the data directory at first start.',
+      'Runs an accountant in the foreground: it takes over consumers’ promises from providers, gives one promise of its own for them, and collects on chain. Its contract must be registered (myst accountant register), and the key must be that of its operator. The options are written to accountant.json in the data directory at first start.',
     )
     .option('--network <profile.json>', 'the network to serve, at first start')
     .option('--accountant <address>', 'which of its accountants, at first start (default: the only one)')
@@ -68,6 +69,9 @@ export const registerAccountant: Register = (program, bind) => {
     .option('--recovered', 'the ledger was put back from a dump or a plain copy, and lacks what was answered since')
     .option('--config <accountant.json>', 'a configuration of your own, with its own data directory')
     .action(bind(accountant))
+  registerCommand(command).action(
+    bind((context, own: RegisterOptions) => register(context, { ...command.opts<AccountantOptions>(), ...own })),
+  )
   // The parent takes --config for them, wherever it stands.
   const config = () => command.opts<AccountantOptions>().config
   command

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Address, Fault } from '@myst/api'
 import { InvalidArgumentError, Option } from 'commander'
 import {
@@ -17,12 +15,12 @@ import {
   readNetworkId,
   readRpcUrl,
 } from '../arguments.ts'
-import { askSecret } from '../ask-secret.ts'
 import { askYes } from '../ask-yes.ts'
 import { type Action, type Register, withExample } from '../command.ts'
 import type { Context } from '../context.ts'
 import { askContracts, type DeploymentFields, type PlanJson, type TermsJson } from '../contracts-program.ts'
 import { followContracts } from '../contracts-progress.ts'
+import { secretsOf } from '../contracts-secrets.ts'
 import { deployedText, planText, verifiedText } from '../contracts-text.ts'
 
 interface DeployOptions extends Partial<TermsJson> {
@@ -136,21 +134,6 @@ function publicRpcNote({ publicRpcUrls }: DeploymentFields): readonly string[] {
     'The profile will name no blockchain node: the address given may carry a key of yours. Name public ones with --public-rpc.',
   ]
 }
-
-/** From a file, the environment, the data directory or a person. */
-async function secretsOf({ shell, dataDir }: Context, { keystore, passphraseFile }: DeployOptions) {
-  if (passphraseFile !== undefined) return { passphraseFile }
-  const passphrase = shell.env.MYST_PASSPHRASE
-  if (passphrase !== undefined) return { passphrase }
-  if (keystore === undefined && (await exists(join(dataDir, 'passphrase')))) return {}
-  return { passphrase: await askSecret(shell, `Passphrase of ${keystore ?? dataDir}`) }
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 interface VerifyOptions {
   readonly network: string

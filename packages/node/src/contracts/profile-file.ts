@@ -4,7 +4,7 @@
  * @module
  */
 
-import { access, constants, link, open, readFile, rm } from 'node:fs/promises'
+import { access, constants, link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault, formatNetworkProfile, type NetworkProfile, parseNetworkProfile } from '@myst/protocol'
 
@@ -52,6 +52,34 @@ export async function writeProfileFile(path: string, profile: NetworkProfile): P
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'EEXIST') throw new Fault('file-unwritable', { path, why: code }, { cause })
     await checkProfileFile(path, profile)
+  } finally {
+    await rm(beside, { force: true })
+  }
+}
+
+/**
+ * Enters an accountant, and leaves all else as its founder wrote it: written beside, synced, renamed.
+ *
+ * @returns false where it is entered already.
+ * @throws Fault `profile-unwritable`.
+ */
+export async function enterInProfile(path: string, entry: NetworkProfile['accountants'][number]): Promise<boolean> {
+  const beside = `${path}.${process.pid}.new`
+  try {
+    const profile = JSON.parse(await readFile(path, 'utf8')) as { accountants: { readonly address: string }[] }
+    if (profile.accountants.some(({ address }) => address === entry.address)) return false
+    profile.accountants.push(entry)
+    const file = await open(beside, 'w', (await stat(path)).mode & 0o777)
+    try {
+      await file.writeFile(`${JSON.stringify(profile, undefined, 2)}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+    return true
+  } catch (cause) {
+    throw new Fault('profile-unwritable', { path, why: (cause as NodeJS.ErrnoException).code }, { cause })
   } finally {
     await rm(beside, { force: true })
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StepProgress } from '@myst/chain'
+import type { AccountantProgress, StepProgress } from '@myst/chain'
 import { type Static, Type } from 'typebox'
 
 const digits = Type.String({ pattern: '^(0|[1-9][0-9]{0,77})$' })
@@ -46,6 +46,22 @@ const deploymentFields = {
   confirmationDepth: Type.Integer({ minimum: 1, maximum: 100_000 }),
 }
 
+const accountantFields = {
+  /** The profile, which gets an entry. */
+  network: Type.String(),
+  /** Another node than the profile's first. */
+  rpcUrl: Type.Optional(Type.String()),
+  /** The owner's keystore file; the identity in use of the data directory, where left out. */
+  keystore: Type.Optional(Type.String()),
+  dataDir: Type.String(),
+  /** An address, or a keystore file that names one. */
+  operator: Type.String(),
+  stake: Type.Optional(digits),
+  /** Basis points. */
+  feeRate: digits,
+  url: Type.String({ minLength: 1, maxLength: 256 }),
+}
+
 export const questionSchema = Type.Union([
   Type.Object({ ask: Type.Literal('plan'), ...deploymentFields }),
   Type.Object({
@@ -56,13 +72,23 @@ export const questionSchema = Type.Union([
     passphraseFile: Type.Optional(Type.String()),
     passphrase: Type.Optional(Type.String()),
   }),
+  Type.Object({ ask: Type.Literal('plan-accountant'), ...accountantFields }),
+  Type.Object({
+    ask: Type.Literal('register-accountant'),
+    ...accountantFields,
+    maxFeePerGas: digits,
+    passphraseFile: Type.Optional(Type.String()),
+    passphrase: Type.Optional(Type.String()),
+  }),
   Type.Object({ ask: Type.Literal('verify'), network: Type.String(), rpcUrl: Type.Optional(Type.String()) }),
 ])
 
 type Question = Static<typeof questionSchema>
 export type PlanQuestion = Extract<Question, { ask: 'plan' }>
 export type DeployQuestion = Extract<Question, { ask: 'deploy' }>
+export type PlanAccountantQuestion = Extract<Question, { ask: 'plan-accountant' }>
+export type RegisterAccountantQuestion = Extract<Question, { ask: 'register-accountant' }>
 export type VerifyQuestion = Extract<Question, { ask: 'verify' }>
 
-export type Event = StepProgress | { readonly stage: 'decrypting' | 'verifying' }
+export type Event = StepProgress | AccountantProgress | { readonly stage: 'decrypting' | 'verifying' }
 export type Tell = (event: Event) => void

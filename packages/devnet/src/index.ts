@@ -15,5 +15,5 @@ export { anvilPath, type ChainProcess, devnetChainId, startChain } from './chain
 export { type DevnetContracts, deployDevnet, registrationFee, richKeys } from './contracts.ts'
 export { type Devnet, type Person, startDevnet } from './network.ts'
 export { type HomeName, homeNames, makePlaces, type Place, type Places } from './place.ts'
-export { endProcess } from './processes.ts'
+export { createProcesses, endProcess, type Processes } from './processes.ts'
 export { alicesDriver, browse, download, openForBusiness, tellStory, until } from './story.ts'

@@ -81,8 +81,8 @@ export async function browse(
 
 /** In a process of its own, where the person lives. @throws Fault `download-failed`. */
 export function download(
-  devnet: Devnet,
-  { place }: Person,
+  devnet: { readonly website: Pick<Devnet['website'], 'url'>; readonly processes: Devnet['processes'] },
+  { place }: Pick<Person, 'place'>,
   bytes: number,
   socks: { readonly host: string; readonly port: number } | undefined,
   onProgress: (bytes: number) => void = () => {},

@@ -15,7 +15,7 @@ export interface NodeCore {
   status(): Promise<NodeStatus>
   /** Where to pay in: the channel's address, also before there is a contract. */
   topUp(): TopUp
-  /** Registers the identity through a transactor, who is paid from the channel; answers at once where it is registered. */
+  /** Registers the identity through a transactor, who is paid from the channel, or by itself; answers at once where it is registered. */
   register(): Promise<RegistrationView>
   proposals(filter?: ProposalFilter): Promise<readonly ProposalView[]>
   connect(request: ConnectRequest): Promise<ConnectionView>

@@ -28,6 +28,7 @@ import { openPayerBook } from './consumer/payer-book.ts'
 import { createFundsReader } from './funds.ts'
 import { deriveKeys } from './keys.ts'
 import type { ConnectRequest, NodeCore, ProposalFilter, ProposalView, ServiceOffer, ServiceView } from './node-core.ts'
+import { createOwnTransactor } from './own-transactor.ts'
 import { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'
 import { readFeeRate, readOperator } from './provider/accountant-terms.ts'
 import { openExchangeDesk } from './provider/exchange-desk.ts'
@@ -75,7 +76,10 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
 
   const store: RecordStore = openSqliteStore(`${options.dataDir}/node.db`)
   const client: ChainClient = await connectChain({ rpcUrl: own.rpcUrl, chainId: profile.chainId })
-  const transactor = createTransactorClient(own.transactorUrl)
+  const transactor =
+    own.transactorUrl === undefined
+      ? createOwnTransactor(client, profile.contracts, keys.privateKey)
+      : createTransactorClient(own.transactorUrl)
   const accountantClient = createAccountantClient({ crypto, clock }, keys, domain, accountant)
   const funds = createFundsReader({ client, clock }, profile, {
     identity: keys.identity,
@@ -419,12 +423,12 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   }
 }
 
-/** The first of each that the profile names. @throws Fault `profile-incomplete`. */
+/** The first of each that the profile names; without a transactor the node is its own. @throws Fault `profile-incomplete`. */
 function servicesOf({ accountants, rpcUrls, transactorUrls, networkId }: NetworkProfile) {
   const [accountant] = accountants
   const [rpcUrl] = rpcUrls
   const [transactorUrl] = transactorUrls
-  if (accountant === undefined || rpcUrl === undefined || transactorUrl === undefined) {
+  if (accountant === undefined || rpcUrl === undefined) {
     throw new Fault('profile-incomplete', { networkId })
   }
   return { accountant, rpcUrl, transactorUrl }

@@ -426,6 +426,37 @@ const nodeAdvice = {
     what: 'The ledger is in PostgreSQL.',
     todo: 'Use pg_dump and pg_restore, and start with --recovered after a restore.',
   },
+  'ledger-missing': {
+    status: 404,
+    what: ({ path }) => `There is no ledger at ${path}.`,
+    todo: 'A new accountant needs no move: name the database as "ledger" in accountant.json, and start.',
+  },
+  'ledger-moved': {
+    status: 409,
+    what: ({ path }) => `The ledger was moved into PostgreSQL; ${path} is what it was then.`,
+    todo: 'Name the database as "ledger" in accountant.json. Never start the old file: it would sign twice what was answered since.',
+  },
+  'ledger-is-backup': {
+    status: 409,
+    what: ({ path }) => `${path} is a restored backup that has not been started yet.`,
+    todo: 'Start the accountant on it once, so that it recovers; then stop it, and move.',
+  },
+  'store-not-empty': {
+    status: 409,
+    what: ({ path }) => `${path} has a ledger already, and another one than this.`,
+    todo: 'Nothing was changed. Name a database of its own.',
+  },
+  'copy-unlike': {
+    status: 500,
+    what: ({ entry, found }) =>
+      `The copy ends with entry ${found}, or has other records: the ledger ends with ${entry}.`,
+    todo: 'The accountant stays on its file, as it was. Look after the database server, and use a new database.',
+  },
+  'config-unwritable': {
+    status: 409,
+    what: ({ path, why }) => `${path} cannot be written: ${why}.`,
+    todo: 'Check the file, its folder and their rights, then run the same command again: it finishes the move.',
+  },
   'ledger-damaged': {
     status: 500,
     what: ({ table, key, sequence, why }) =>

@@ -16,8 +16,11 @@ export interface LedgerAnswer {
 }
 
 /** @throws Fault, the program's. */
-export const askLedger = (configPath: string, what: 'backup' | 'restore', file: string): Promise<LedgerAnswer> =>
-  askProgram('accountant-ledger', configPath, what, file)
+export const askLedger = (
+  configPath: string,
+  what: 'backup' | 'restore' | 'move',
+  file: string,
+): Promise<LedgerAnswer> => askProgram('accountant-ledger', configPath, what, file)
 
 /** @returns its one answer. @throws Fault, the program's. */
 export async function askProgram<T extends object>(

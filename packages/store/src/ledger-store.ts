@@ -36,6 +36,12 @@ export interface LedgerGroup {
 /** What a database gives at once, or over a network. */
 export type Rows<T> = Iterable<T> | AsyncIterable<T>
 
+/** A ledger as a whole. */
+export interface LedgerRows {
+  readonly records: Rows<LedgerRecord>
+  readonly log: Rows<LogEntry>
+}
+
 export interface LedgerStore {
   /** In any order. */
   records(): Rows<LedgerRecord>
@@ -61,5 +67,7 @@ export interface LedgerStore {
   takeOver?(): void | Promise<void>
   /** Copies what is durable to a file that is not there yet, while it is in use. @throws Fault `file-exists`, `backup-failed`. */
   copyTo?(path: string): Promise<void>
+  /** Becomes a copy of another ledger, wholly or not at all. @throws Fault `store-not-empty`, those of `commit`. */
+  fill?(from: LedgerRows): Promise<void>
   close(): void | Promise<void>
 }

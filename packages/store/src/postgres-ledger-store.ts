@@ -16,7 +16,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '@myst/protocol'
 import postgres from 'postgres'
-import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
+import type { LedgerRecord, LedgerRows, LedgerStore, LogEntry } from './ledger-store.ts'
 
 /** A server that takes longer than this to greet is none; a wait tries again. */
 const connectTimeoutMs = 10_000
@@ -35,6 +35,8 @@ const keepAliveS = 5
 /** Rows in one answer: a record is a few hundred bytes, an entry up to some MiB. */
 const maxRecordsAtOnce = 2000
 const maxEntriesAtOnce = 32
+/** Of records in one statement while a ledger is copied. */
+const maxFillBytes = 4 << 20
 
 /** Raised with every change of the layout. */
 const layoutVersion = 1
@@ -161,10 +163,38 @@ export async function openPostgresLedgerStore(
     if (!fence.kept) throw new Fault('store-fenced', { path, sequence, next: Number(fence.next) })
   }
 
+  /** One transaction, however large: who is killed in it leaves nothing. */
+  async function fill(from: LedgerRows): Promise<void> {
+    if (lost !== undefined) throw lost
+    await ask(sql.unsafe('BEGIN'))
+    try {
+      const [mine] = await ask(sql`
+        SELECT EXISTS (SELECT FROM ledger_log) OR EXISTS (SELECT FROM ledger_records) AS filled
+        FROM ledger_writer WHERE session = pg_backend_pid() AND token = ${token} FOR UPDATE`)
+      if (mine === undefined) throw replaced()
+      if (mine.filled !== false) throw new Fault('store-not-empty', { path })
+      for await (const some of inParts(from.records)) {
+        await ask(sql`
+          INSERT INTO ledger_records (tbl, key, value) SELECT record->>0, record->>1, decode(record->>2, 'hex')
+          FROM json_array_elements(${encodeRecords(some)}::text::json) AS record`)
+      }
+      for await (const { sequence, hash, body } of from.log) {
+        await ask(sql`
+          INSERT INTO ledger_log (sequence, hash, body) VALUES (${sequence}, ${hash}::bytea, ${body}::bytea)`)
+      }
+      await ask(sql.unsafe('COMMIT'))
+    } catch (cause) {
+      await ask(sql.unsafe('ROLLBACK')).catch(() => {})
+      if (cause instanceof Fault) throw cause
+      throw new Fault(codeOf(cause) === diskFull ? 'store-full' : 'store-failed', { path }, { cause })
+    }
+  }
+
   return {
     records,
     log,
     commit,
+    fill,
     /** The session outlives a full disk: what it says is what a restart would find, and the lock stays ours. */
     async reopen() {
       if (lost !== undefined) throw lost
@@ -322,6 +352,21 @@ async function reading<T>(path: string, asking: Promise<T>): Promise<T> {
 const diskFull = '53100'
 /** SQLSTATE: undefined or mistyped tables and columns, missing rights, a read-only server, corrupted data. */
 const foreign = /^(42|25006|XX|22)/
+
+/** So many records at once, and so many bytes, which are twice as many in hex. */
+async function* inParts(records: LedgerRows['records']): AsyncGenerator<readonly LedgerRecord[]> {
+  let part: LedgerRecord[] = []
+  let bytes = 0
+  for await (const record of records) {
+    part.push(record)
+    bytes += record.value.length
+    if (part.length < maxRecordsAtOnce && bytes < maxFillBytes) continue
+    yield part
+    part = []
+    bytes = 0
+  }
+  if (part.length > 0) yield part
+}
 
 /** Of records with one key the last counts. Hex in JSON: one parameter, however many there are. */
 function encodeRecords(records: readonly LedgerRecord[]): string {

@@ -26,10 +26,13 @@ const layout = `
 /**
  * @throws Fault `store-in-use`, `store-newer`, or `store-unreadable` where the file is damaged, empty or no ledger,
  * `store-behind` where it lacks entries that were acknowledged: the file or its write-ahead log was lost or cut, or it is a
- * backup. Reading damaged pages later throws `store-unreadable` too.
+ * backup; `ledger-moved` where it went into a database. Reading damaged pages later throws `store-unreadable` too.
  */
 export function openSqliteLedgerStore(path: string): LedgerStore {
-  if (!existsSync(path)) createFile(path)
+  if (!existsSync(path)) {
+    if (existsSync(movedPath(path))) throw new Fault('ledger-moved', { path: movedPath(path) })
+    createFile(path)
+  }
   let { file, statements, mark } = openFile(path)
 
   function* rows<T>(query: () => IterableIterator<unknown>, rowOf: (row: T) => T): Generator<T> {
@@ -79,6 +82,16 @@ export function openSqliteLedgerStore(path: string): LedgerStore {
     copyTo: (target) => copyDatabase(file.database, target),
     close,
   }
+}
+
+/** Where a ledger's file stands after all of it went into a database: no start finds it by mistake. */
+export const movedPath = (path: string): string => `${path}.moved`
+
+/** @throws Fault `store-failed` where its write-ahead log is not in it: then it is not closed. */
+export function setMoved(path: string): void {
+  if (existsSync(`${path}-wal`)) throw new Fault('store-failed', { path, why: 'its write-ahead log is still there' })
+  renameSync(path, movedPath(path))
+  syncFolder(path)
 }
 
 function createFile(path: string): void {

@@ -5,6 +5,7 @@
  */
 
 import { join, resolve } from 'node:path'
+import { InvalidArgumentError } from 'commander'
 import type { Answer } from '../answer.ts'
 import { readEndpoint } from '../arguments.ts'
 import { type Action, type Register, withExample } from '../command.ts'
@@ -54,6 +55,22 @@ async function restore(context: Context, file: string, config?: string): Promise
   return { json, text: `${json.file} is in place: ${json.entries} groups of answers. ${next}` }
 }
 
+async function move(context: Context, to: string, config?: string): Promise<Answer> {
+  const configPath = configOf(context, config)
+  const json = await context.progress('Copying and checking', askLedger(configPath, 'move', to))
+  return {
+    json,
+    text: `The ledger is in PostgreSQL: ${json.entries} groups of answers. ${configPath} names it, and ${json.file} stays behind.`,
+  }
+}
+
+function readDatabase(text: string): string {
+  if (!/^postgres(ql)?:$/.test(URL.parse(text)?.protocol ?? '')) {
+    throw new InvalidArgumentError('Write it as postgres://user:password@host/database.')
+  }
+  return text
+}
+
 export const registerAccountant: Register = (program, bind) => {
   const command = program
     .command('accountant')
@@ -88,6 +105,14 @@ export const registerAccountant: Register = (program, bind) => {
     .description('Puts a backup in the place of a ledger that is gone or was moved away, after checking all of it.')
     .argument('<file>', 'what "myst accountant backup" wrote')
     .action(bind((context, file: string) => restore(context, file, config())))
+  command
+    .command('move')
+    .summary('move the ledger from its file into PostgreSQL')
+    .description(
+      'Moves the ledger of an accountant that is stopped into a PostgreSQL database, reads all of it back and compares, and writes the database into the configuration. A move that was ended is finished by the same command.',
+    )
+    .requiredOption('--to <postgres://…>', 'a database of its own, without a ledger', readDatabase)
+    .action(bind((context, { to }: { readonly to: string }) => move(context, to, config())))
   withExample(
     command,
     'myst accountant --network oxford.network.json --keystore operator.json --passphrase-file operator.pass',

@@ -356,6 +356,11 @@ const nodeAdvice = {
     what: ({ path }) => `${path} is damaged, or not ours.`,
     todo: 'Restore it from a backup.',
   },
+  'store-unwritable': {
+    status: 409,
+    what: ({ denied, why }) => `${denied} cannot be written by this user: ${why}.`,
+    todo: 'Nothing was changed. Give file and folder to the user that runs this, or mount the disk for writing.',
+  },
   'store-failed': { status: 500, what: ({ path }) => `${path} cannot be written.`, todo: 'Check space and rights.' },
   'store-full': { status: 503, what: ({ path }) => `There is no space left for ${path}.`, todo: 'Make space.' },
   'store-fenced': {

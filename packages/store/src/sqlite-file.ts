@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Fault } from '@myst/protocol'
 import Sqlite from 'better-sqlite3'
@@ -24,10 +24,11 @@ export interface SqliteFile {
 /**
  * @param layout makes an empty database ours; absent: the file must be ours already.
  * @throws Fault `store-in-use` where another process holds the file, `store-newer` where a newer program wrote it,
- * `store-full`, or `store-unreadable` where it is damaged or no database.
+ * `store-full`, `store-unwritable` where this user may not write it, or `store-unreadable` where it is damaged or no
+ * database.
  */
 export function openSqliteFile(path: string, version: number, layout?: string): SqliteFile {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(path)
   const database = open(path, version, layout)
   let failed: unknown
   let rowsInWal = 0
@@ -79,13 +80,44 @@ function open(path: string, version: number, layout?: string): Sqlite.Database {
     database?.close()
     if (cause instanceof Fault) throw cause
     if (isFull(cause)) throw new Fault('store-full', { path }, { cause })
-    const busy = codeOf(cause).startsWith('SQLITE_BUSY')
-    throw new Fault(busy ? 'store-in-use' : 'store-unreadable', { path }, { cause })
+    throw unopened(path, cause)
   }
 }
 
+/** @throws Fault `store-unwritable`, `store-full`. */
+export function makeFolder(path: string): void {
+  const denied = dirname(path)
+  try {
+    mkdirSync(denied, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    if (isFull(cause)) throw new Fault('store-full', { path }, { cause })
+    throw new Fault('store-unwritable', { path, why: codeOf(cause), denied }, { cause })
+  }
+}
+
+/** Why a file could not be opened: its contents, another process, or the rights of this one. */
+export function unopened(path: string, cause: unknown): Fault {
+  if (codeOf(cause).startsWith('SQLITE_BUSY')) return new Fault('store-in-use', { path }, { cause })
+  const denied = deniedPath(path)
+  if (denied === undefined) return new Fault('store-unreadable', { path }, { cause })
+  return new Fault('store-unwritable', { path, ...denied }, { cause })
+}
+
+/** Asked of the system: SQLite opens what it may not write for reading, and fails later, in many words. */
+function deniedPath(path: string): { readonly why: string; readonly denied: string } | undefined {
+  for (const file of [dirname(path), path, `${path}-wal`, `${path}-newest`]) {
+    try {
+      accessSync(file, constants.R_OK | constants.W_OK)
+    } catch (cause) {
+      const why = codeOf(cause)
+      if (why !== 'ENOENT') return { why, denied: file }
+    }
+  }
+  return undefined
+}
+
 const codeOf = (cause: unknown): string => String((cause as { code?: unknown }).code)
-const isFull = (cause: unknown): boolean => codeOf(cause) === 'SQLITE_FULL'
+export const isFull = (cause: unknown): boolean => /^(SQLITE_FULL|ENOSPC)$/.test(codeOf(cause))
 
 /** What was renamed, made or removed in this folder stays so. */
 export function syncFolder(path: string): void {

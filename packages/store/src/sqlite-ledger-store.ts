@@ -8,14 +8,13 @@
  * @module
  */
 
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { Fault } from '@myst/protocol'
 import type { Statement } from 'better-sqlite3'
 import { copyDatabase, isMarked, setMark } from './ledger-backup.ts'
 import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 import { type NewestMark, openMark } from './newest-mark.ts'
-import { openSqliteFile, syncFolder } from './sqlite-file.ts'
+import { isFull, makeFolder, openSqliteFile, syncFolder, unopened } from './sqlite-file.ts'
 
 /** Raised with every change of the layout. */
 const layoutVersion = 1
@@ -97,7 +96,7 @@ export function setMoved(path: string): void {
 function createFile(path: string): void {
   const unfinished = `${path}.new`
   if (existsSync(`${path}-wal`)) throw new Fault('store-unreadable', { path, why: 'only its write-ahead log is there' })
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(path)
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${unfinished}${suffix}`, { force: true })
   openSqliteFile(unfinished, layoutVersion, layout).database.close()
   if (existsSync(`${unfinished}-wal`)) throw new Fault('store-failed', { path, why: 'it could not be written whole' })
@@ -130,7 +129,8 @@ function openFile(path: string) {
   } catch (cause) {
     mark?.close()
     database.close()
-    throw cause instanceof Fault ? cause : new Fault('store-unreadable', { path }, { cause })
+    if (cause instanceof Fault) throw cause
+    throw isFull(cause) ? new Fault('store-full', { path }, { cause }) : unopened(path, cause)
   }
 }
 

@@ -67,6 +67,7 @@ import type { NodeKeys } from '../keys.ts'
 import { loadAnsweredBatches } from './answered-batches.ts'
 import { keepFigure } from './kept-figure.ts'
 import { offerAnswers } from './offer-answers.ts'
+import { createRetrySpread, retryMostMs } from './retry-spread.ts'
 
 export interface ExchangeDesk {
   readonly accountant: AccountantInfo
@@ -105,6 +106,8 @@ export interface DeskDeps {
   /** Whose signatures its contract takes now. @throws Fault `chain-unreachable`. */
   readonly operator: () => Promise<Address>
   readonly log: (line: string) => void
+  /** Of [0, 1): when to come again; `Math.random` where absent. */
+  readonly random?: () => number
 }
 
 export interface DeskOptions {
@@ -141,8 +144,6 @@ const pendingTable = table(
 )
 const creditedTable = table('exchange-credited', message({ total: field(0, uint(256)) }))
 
-/** After a failed exchange; doubles up to the second figure, so that a thousand providers don't return at once. */
-const retryMs = { first: 500, most: 30_000 } as const
 const everyMs = 250
 /** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
 const idleRevealMs = 2_000
@@ -302,7 +303,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   async function followOperator(): Promise<void> {
     operator = await operators.value()
     if (signedBy === operator || clock.elapsedMs() < askAgainMs) return
-    askAgainMs = clock.elapsedMs() + retryMs.most
+    askAgainMs = clock.elapsedMs() + retryMostMs
     const { newest } = await client.resign()
     if (newest !== undefined) requireOwnPromise(newest)
     if ((newest?.amount ?? 0n) < (state.newest?.amount ?? 0n)) {
@@ -387,7 +388,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   }
 
   let working: Promise<void> | undefined
-  let waitMs: number = retryMs.first
+  const retry = createRetrySpread(deps.random ?? Math.random)
   let notBeforeMs = 0
 
   /** One at a time. @param all exchange whatever is pending, due or not. */
@@ -399,15 +400,14 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
         await lookAfter()
         while (!isStopped()) {
           await sendInFlight()
-          waitMs = retryMs.first
+          retry.worked()
           if (isStopped()) return
           const due = isBatchDue(state, clock.nowMs(), options.policy) || (all && hasUntried(state))
           if (!due || state.inFlight !== undefined) return
           change(closeBatch(state, own, options.policy))
         }
       } catch (fault) {
-        notBeforeMs = clock.elapsedMs() + waitMs
-        waitMs = Math.min(2 * waitMs, retryMs.most)
+        notBeforeMs = clock.elapsedMs() + retry.failed()
         if (!(fault instanceof Fault)) throw fault
         deps.log(`exchange: ${fault.message}`)
       } finally {

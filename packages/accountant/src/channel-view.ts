@@ -152,6 +152,8 @@ export function createChannelView(
   function serves({ standing, atMs, outdated }: Seen, needed: bigint | undefined): boolean {
     if (outdated) return false
     const ageMs = deps.now() - atMs
+    // From before the clock was set back: how old it is nobody knows.
+    if (ageMs < 0) return false
     if (ageMs < options.freshMs) return true
     return needed !== undefined && ageMs < calmMs && standing.exit === 'none' && needed <= standing.capacity
   }

@@ -95,7 +95,9 @@ export function createExitHolder(deps: ExitHolderDeps, options: ExitHolderOption
 
   const rounds = createRounds(
     async () => {
-      if (now() - sweptAtMs >= options.sweepEveryMs) {
+      const sinceMs = now() - sweptAtMs
+      // A clock that was set back says nothing of how long it is: an exit must not go unseen till it catches up.
+      if (sinceMs < 0 || sinceMs >= options.sweepEveryMs) {
         sweptAtMs = now()
         await sweep()
       }

@@ -16,13 +16,13 @@ import {
   type Price,
   type Proposal,
   proposalLifetimeMs,
-  recoverPromiseSigner,
   signProposal,
 } from '@myst/protocol'
 import { openSqliteStore, type RecordStore } from '@myst/store'
 import { type ConsumerDriver, createExitPolicy, type Offer, type ProviderDriver } from '@myst/vpn'
 import { type AccountantInfo, createAccountantClient } from './accountant-client.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { adoptShown } from './consumer/adopt-shown.ts'
 import { type Connection, createConnection } from './consumer/connection.ts'
 import { openPayerBook } from './consumer/payer-book.ts'
 import { createFundsReader } from './funds.ts'
@@ -178,23 +178,19 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       .filter(({ provider }) => filter.provider === undefined || provider === filter.provider)
   }
 
-  /**
-   * With nothing on disk, the accountant may know of promises that we made before a disk was lost. It shows the highest one,
-   * with our own signature on it; its bare word would not count (P6).
-   */
+  /** The disk may have been lost, or be an old backup; a session that ended for that reason is followed by another. */
   async function adoptShownPromise(): Promise<void> {
-    if (!book.blank) return
-    const { highest } = await accountantClient.consumerStanding()
-    if (highest === undefined) return
-    const signer = recoverPromiseSigner(
-      crypto,
-      { chainId: profile.chainId, channel },
-      highest.promise,
-      highest.signature,
-    )
-    if (signer !== keys.identity) throw new Fault('accountant-answer-invalid', { accountant: accountant.address })
-    book.adopt(highest.promise.amount, policy.restoreJump)
-    log(`continues above a promise of ${highest.promise.amount} that the accountant has of us`)
+    try {
+      const adopted = await adoptShown(
+        { crypto, book, consumerStanding: accountantClient.consumerStanding },
+        { keys, channel: { chainId: profile.chainId, channel }, restoreJump: policy.restoreJump },
+      )
+      if (adopted !== undefined) log(`continues above a promise of ${adopted} that the accountant has of us`)
+    } catch (fault) {
+      // Whoever has a book goes on with it; whoever has none must ask first.
+      if (book.blank || !(fault instanceof Fault)) throw fault
+      log(`not asked what it has of us: ${fault.message}`)
+    }
   }
 
   async function choose(request: ConnectRequest): Promise<Proposal> {

@@ -160,7 +160,7 @@ describe('W5: an answer is refused, and changes nothing, where', () => {
     ['answer-wrong-lock', { ...good, promise: { ...good.promise, epoch: 9n } }],
     ['answer-verdict-count', { ...good, verdicts: [{ delta: 30n }] }],
     ['answer-verdict-count', { ...good, verdicts: [...good.verdicts, { delta: 0n }] }],
-    ['answer-wrong-delta', answerTo(sent, [{ delta: 9n }, { delta: 20n }])],
+    ['answer-wrong-delta', answerTo(sent, [{ delta: 0n }, { delta: 20n }])],
     ['answer-wrong-delta', answerTo(sent, [{ delta: 11n }, { delta: 20n }])],
     ['answer-wrong-delta', answerTo(sent, [{ delta: 10n }, { code: 'promise-over-capacity', delta: 20n }])],
     ['answer-fee-too-high', answerTo(sent, good.verdicts, 3001)],
@@ -296,6 +296,14 @@ describe('what is refused for good, without proof', () => {
     const outcomes = [refused(8n, true), refused(40n, false), accepted]
     expect(addRefusals(noRefusals, state, outcomes, { nowMs: dayMs, limit })).toEqual({ sum: 5n, sinceMs: dayMs })
     expect(addRefusals(noRefusals, state, [accepted], { nowMs: dayMs, limit })).toBe(noRefusals)
+  })
+
+  test('counts what an accepted item is short of: after an old backup business goes on, within the limit', () => {
+    const sent = close(add(fresh, 'a', 10n))
+    const taken = takeAnswer(sent, answerTo(sent, [{ delta: 8n }]), feeLimit, 0)
+    if (!taken.ok) throw new Error(taken.refusal.code)
+    const { state: after, outcomes } = taken.value
+    expect(addRefusals(noRefusals, after, outcomes, { nowMs: dayMs, limit })).toEqual({ sum: 2n, sinceMs: dayMs })
   })
 
   test('is forgotten after a day, unless it was too much', () => {

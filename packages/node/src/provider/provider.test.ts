@@ -59,13 +59,17 @@ let provider: Provider
 let added: SignedPromise[]
 let tunnels: string[]
 let broken: boolean
+/** The accountant refused too much. */
+let stopped: boolean
 
 function begin(changes: Partial<PaymentPolicy> = {}): void {
   const desk = {
     accountant: carol,
     hashlock: lock,
     standing: { uncredited: 0n },
-    stopped: false,
+    get stopped() {
+      return stopped
+    },
     add: (_key: string, signed: SignedPromise) => added.push(signed),
     flush: async () => {},
   } as unknown as ExchangeDesk
@@ -110,7 +114,7 @@ function begin(changes: Partial<PaymentPolicy> = {}): void {
 
 beforeEach(async () => {
   store = createMemoryStore()
-  ;[added, tunnels, broken] = [[], [], false]
+  ;[added, tunnels, broken, stopped] = [[], [], false, false]
   const network = createMemoryNetwork()
   ;[aliceNode, bobNode] = [network.node(), network.node()]
   bobNode.onLink((link) => provider.welcome(link))
@@ -223,6 +227,29 @@ describe('credit before the first payment', () => {
     expect((await isPaused()).paused).toBe(false)
   })
 
+  test('is over for whose promise the accountant refused for good', async () => {
+    const first = await isPaused()
+    const promise = promiseFor(first.accept)
+    await send(first.link, promise)
+    credit(promise)
+    provider.credited([
+      { key: '', signed: promise, verdict: { code: 'promise-amount-behind', delta: 0n, final: true } },
+    ])
+    await gone(first)
+    const again = await isPaused()
+    expect(again.paused).toBe(true)
+    await gone(again)
+  })
+
+  test('is granted no second time by a provider that starts anew', async () => {
+    begin({ firstCreditLimits: { perPrefixPerHour: 1, perDay: 10n ** 18n } })
+    expect((await isPaused()).paused).toBe(false)
+    begin({ firstCreditLimits: { perPrefixPerHour: 1, perDay: 10n ** 18n } })
+    const again = await isPaused()
+    expect(again.paused).toBe(true)
+    await gone(again)
+  })
+
   test('is over for who left an invoice unpaid, until it is paid', async () => {
     const first = await isPaused()
     expect(first.paused).toBe(false)
@@ -238,6 +265,14 @@ describe('credit before the first payment', () => {
     await gone(again)
     expect((await isPaused()).paused).toBe(false)
   })
+})
+
+test('nobody is served on, once the accountant has refused too much without proof', async () => {
+  await open()
+  tunnels = []
+  stopped = true
+  await expect.poll(() => tunnels).toContain('pause')
+  stopped = false
 })
 
 describe('a late promise', () => {

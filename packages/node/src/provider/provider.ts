@@ -7,17 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Link } from '@myst/link'
-import {
-  acceptPromise,
-  addressPrefix,
-  type FirstCreditState,
-  grantFirstCredit,
-  type InvoicerTerms,
-  type ItemOutcome,
-  noGrants,
-  returnFirstCredit,
-  startInvoicing,
-} from '@myst/payments'
+import { acceptPromise, addressPrefix, type InvoicerTerms, type ItemOutcome, startInvoicing } from '@myst/payments'
 import {
   type Address,
   type Bytes32,
@@ -49,6 +39,7 @@ import { carrierOf } from '../session-carrier.ts'
 import { openAgreementBook } from './agreement-book.ts'
 import { type Agreed, endedState, recordOf } from './agreement-record.ts'
 import { openConsumerBook } from './consumer-book.ts'
+import { openCreditBook } from './credit-book.ts'
 import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
 import { type ProviderSession, runProviderSession } from './provider-session.ts'
 import { type CheckedRequest, checkSessionRequest } from './session-request.ts'
@@ -104,7 +95,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
   let stopping = false
   const agreements = openAgreementBook({ store, clock }, (id) => sessions.has(id))
   const consumers = openConsumerBook(store)
-  let grants: FirstCreditState = noGrants
+  const firstCredits = openCreditBook({ store, clock }, policy.firstCreditLimits)
   const prefixes = new Map<Bytes32, string>()
 
   function termsOf(agreementId: Bytes32, { consumer, accountant, price, capacity = noLimit }: Agreed): InvoicerTerms {
@@ -134,10 +125,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
     if (leftUnpaid) return 0n
     if (credited) return policy.firstCredit
     const prefix = addressPrefix(link.remoteEndpoint.host)
-    const request = { prefix, amount: policy.firstCredit, nowMs: clock.nowMs() }
-    const granted = grantFirstCredit(grants, request, policy.firstCreditLimits)
-    if (granted === undefined) return 0n
-    grants = granted
+    if (!firstCredits.grant(prefix, policy.firstCredit)) return 0n
     prefixes.set(agreementId, prefix)
     return policy.firstCredit
   }
@@ -177,7 +165,8 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
       if (gone) throw new Fault('session-service-unknown')
       const [state, first] = startInvoicing(terms, clock.elapsedMs(), desk.hashlock, credit)
       agreements.put(agreementId, recordOf(agreed, state))
-      const overLimit = () => desk.standing.uncredited > policy.exposureLimit
+      // Whoever has taken too much without proof is promised nothing more: what runs ends, too.
+      const overLimit = () => desk.stopped || desk.standing.uncredited > policy.exposureLimit
       const session = runProviderSession(
         { crypto, clock, agreements, link, tunnel, desk, overLimit, log },
         { id, serviceType: request.serviceType, terms, state, agreed },
@@ -299,11 +288,14 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
           if (session === undefined) creditEnded(id, total)
           else session.credit(total)
           const prefix = prefixes.get(id)
-          if (prefix !== undefined) grants = returnFirstCredit(grants, prefix)
+          if (prefix !== undefined) firstCredits.giveBack(prefix)
           prefixes.delete(id)
         } else {
           log(`the accountant refuses a promise of ${signed.consumer}: ${verdict.code}`)
-          if (verdict.final === true) void session?.end(verdict.code)
+          if (verdict.final !== true) continue
+          // What it promised was never ours: whoever draws twice on one channel does not come back to live on credit.
+          consumers.note(signed.consumer, { leftUnpaid: true })
+          void session?.end(verdict.code)
         }
       }
     },

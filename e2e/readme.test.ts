@@ -30,6 +30,9 @@ const proof: Readonly<Record<string, 'run here' | string>> = {
   './dev contracts': 'the second part of ./dev test',
   './dev contracts --json': 'the second part of ./dev test, and its report',
   './dev contracts --long': 'tools/contracts/*.test.ts, with MYST_LONG=1',
+  './dev sim': 'packages/testkit/src/sim/sim.test.ts',
+  './dev sim --runs 100000 --json': 'run here, with fewer',
+  './dev sim --replay 7': 'run here',
   './dev bench gas': 'bench/gas.test.ts',
   './dev bench exchange': 'bench/exchange.test.ts',
   './dev run anvil': 'run here',
@@ -48,6 +51,15 @@ test('./dev alone prints its commands, ./dev myst --help those of myst, and a wr
   expect((await run('./dev', [], { cwd: root })).stdout).toContain('./dev up')
   expect((await run('./dev', ['myst', '--help'], { cwd: root })).stdout).toContain('connect')
   await expect(run('./dev', ['upp'], { cwd: root })).rejects.toMatchObject({ code: 2 })
+}, 60_000)
+
+test('./dev sim prints one object, and replays a run from its seed', async () => {
+  const asked = ['sim', '--runs', '20', '--planted-runs', '0', '--json']
+  const report = JSON.parse((await run('./dev', asked, { cwd: root })).stdout)
+  expect(report).toMatchObject({ runs: 20, violations: 0, planted: 0 })
+  const { stdout } = await run('./dev', ['sim', '--replay', '7', '--json'], { cwd: root, maxBuffer: 1 << 24 })
+  expect(JSON.parse(stdout)).toMatchObject({ seed: 7, violations: [] })
+  await expect(run('./dev', ['sim', '--runs', 'many'], { cwd: root })).rejects.toMatchObject({ code: 2 })
 }, 60_000)
 
 test('./dev run and ./dev myst work where they were called: files are named as seen from there', async () => {

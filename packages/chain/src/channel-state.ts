@@ -71,6 +71,12 @@ export function capacityOf({ head, deep }: Pick<ChannelState, 'head' | 'deep'>, 
   return now < then ? now : then
 }
 
+const callOf = (abi: Abi, functionName: string, args: readonly unknown[] = []): Hex =>
+  encodeFunctionData({ abi, functionName, args })
+const settledCall = callOf(consumerChannelAbi, 'settled')
+const heldCall = callOf(consumerChannelAbi, 'held')
+const exitCall = callOf(consumerChannelAbi, 'exit')
+
 /** By the block's hash, so that all answers are of one block whatever the chain does meanwhile (EIP-1898). */
 async function readAt(
   { rpc }: ChainClient,
@@ -78,14 +84,13 @@ async function readAt(
   block: { number: bigint; hash: Hex },
 ): Promise<ChannelAt> {
   const { token, registry, identity, channel } = place
-  const read = async (to: Address, abi: Abi, functionName: string, args: readonly unknown[] = []) =>
-    (await rpc.call({ to, data: encodeFunctionData({ abi, functionName, args }), blockHash: block.hash })).data
+  const read = async (to: Address, data: Hex) => (await rpc.call({ to, data, blockHash: block.hash })).data
   const [balance, settled, held, exit, registered] = await Promise.all([
-    read(token, mystTokenAbi, 'balanceOf', [channel]),
-    read(channel, consumerChannelAbi, 'settled'),
-    read(channel, consumerChannelAbi, 'held'),
-    read(channel, consumerChannelAbi, 'exit'),
-    read(registry, registryAbi, 'isRegistered', [identity]),
+    read(token, callOf(mystTokenAbi, 'balanceOf', [channel])),
+    read(channel, settledCall),
+    read(channel, heldCall),
+    read(channel, exitCall),
+    read(registry, callOf(registryAbi, 'isRegistered', [identity])),
   ])
   if (balance === undefined && block.number >= place.deployedAtBlock) throw new Error('no token')
   // An address without code answers a call with nothing: the channel isn't deployed yet, and may hold money all the same.

@@ -1,0 +1,110 @@
+/**
+ * A disk: commits are whole and durable when they return, as the store ports promise (what is below, torn sectors and lost
+ * caches, is `tracedDisk`'s business). A crash strikes at a commit: just before it took effect, or just after, and the
+ * process hears of neither. Old states are kept, so that one can be restored.
+ *
+ * @module
+ */
+
+import { createMemoryLedgerStore, type LedgerGroup, type LedgerStore, type RecordStore } from '@myst/store'
+import type { Process } from './virtual-time.ts'
+
+type Tables = ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
+
+export interface Disk {
+  /** For one life of its owner. */
+  open(process: Process): RecordStore
+  /** The state of a moment ago: up to `maxBackups` commits back. @returns false where there is none. */
+  restore(commitsAgo: number): boolean
+  readonly commits: number
+  holds(table: string): boolean
+  /** Called in the middle of the next commit. */
+  strike: { readonly takesEffect: boolean; readonly strikes: () => void } | undefined
+}
+
+const maxBackups = 64
+
+export function createDisk(): Disk {
+  let tables: Tables = new Map()
+  let backups: Tables[] = []
+  let commits = 0
+  const disk: Disk = {
+    strike: undefined,
+    get commits() {
+      return commits
+    },
+    holds: (table) => (tables.get(table)?.size ?? 0) > 0,
+    restore(commitsAgo) {
+      const old = backups.at(-commitsAgo)
+      if (old === undefined) return false
+      tables = old
+      backups = []
+      return true
+    },
+    open: (process) => ({
+      *load(table) {
+        for (const [key, value] of tables.get(table) ?? []) yield { key, value: value.slice() }
+      },
+      commit(writes) {
+        if (!process.alive) return
+        commits += 1
+        const { strike } = disk
+        disk.strike = undefined
+        if (strike?.takesEffect !== false) {
+          backups.push(tables)
+          if (backups.length > maxBackups) backups.shift()
+          const next = new Map(tables)
+          const copied = new Set<string>()
+          for (const { table, key, value } of writes) {
+            const rows = copied.has(table) ? (next.get(table) as Map<string, Uint8Array>) : new Map(next.get(table))
+            copied.add(table)
+            if (value === undefined) rows.delete(key)
+            else rows.set(key, value.slice())
+            next.set(table, rows)
+          }
+          tables = next
+        }
+        strike?.strikes()
+      },
+      close() {},
+    }),
+  }
+  return disk
+}
+
+export interface LedgerDisk {
+  open(process: Process): LedgerStore
+  /** As on `Disk`. */
+  strike: Disk['strike']
+  /** A copy of it as it is now. */
+  copy(): LedgerDisk
+}
+
+export function createLedgerDisk(history: readonly LedgerGroup[] = []): LedgerDisk {
+  const store = createMemoryLedgerStore()
+  const groups = [...history]
+  for (const group of groups) void store.commit(group)
+  const disk: LedgerDisk = {
+    strike: undefined,
+    copy: () => createLedgerDisk(groups),
+    open: (process) => ({
+      records: store.records,
+      log: store.log,
+      reopen: store.reopen,
+      commit(group) {
+        // The dead hear nothing: neither that it was kept nor that it was not.
+        if (!process.alive) return new Promise(() => {})
+        const { strike } = disk
+        disk.strike = undefined
+        if (strike?.takesEffect !== false) {
+          groups.push(group)
+          void store.commit(group)
+        }
+        strike?.strikes()
+        return process.alive ? undefined : new Promise<void>(() => {})
+      },
+      close() {},
+    }),
+  }
+  return disk
+}

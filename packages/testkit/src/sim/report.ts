@@ -1,0 +1,168 @@
+/**
+ * Many runs over threads, and what they come to.
+ *
+ * @module
+ */
+
+import { Worker } from 'node:worker_threads'
+import { type Losses, type LossLine, noLosses } from './judge.ts'
+import { mistakes, type PlantedMistake } from './mistakes.ts'
+import type { RunResult } from './run.ts'
+import type { Work } from './worker.ts'
+
+export interface SimReport {
+  readonly runs: number
+  readonly steps: number
+  readonly promises: number
+  readonly violations: number
+  readonly failures: readonly Failure[]
+  readonly maxLoss: Losses
+  readonly bounds: Losses
+  readonly planted: number
+  readonly plantedCaught: number
+  /** Which stayed unseen. */
+  readonly plantedMissed: readonly string[]
+  readonly stepsPerSecond: number
+  readonly seconds: number
+}
+
+export interface Failure {
+  readonly seed: number
+  readonly rule: string
+  readonly what: string
+  readonly replay: string
+}
+
+export interface SimOptions {
+  readonly runs: number
+  readonly seed: number
+  readonly threads: number
+  /** Each mistake has so many runs to be seen in; 0: none is planted. */
+  readonly plantedRuns: number
+  readonly say: (line: string) => void
+}
+
+/** A failure is enough to work on; more say the same. */
+const maxFailures = 20
+/** Runs of one thread at a time. */
+const chunkRuns = 250
+
+export const replayOf = (seed: number): string => `./dev sim --replay ${seed}`
+
+export async function simulate({ runs, seed, threads, plantedRuns, say }: SimOptions): Promise<SimReport> {
+  const startedMs = performance.now()
+  let done = 0
+  let steps = 0
+  let promises = 0
+  let violations = 0
+  let maxLoss = noLosses
+  let bounds = noLosses
+  const failures: Failure[] = []
+
+  function take(result: RunResult): void {
+    done += 1
+    steps += result.steps
+    promises += result.promises
+    violations += result.violations.length
+    maxLoss = mostOf(maxLoss, result.losses)
+    bounds = mostOf(bounds, result.bounds)
+    const [first] = result.violations
+    if (first !== undefined && failures.length < maxFailures) {
+      const failure = { seed: result.seed, rule: first.rule, what: first.what, replay: replayOf(result.seed) }
+      failures.push(failure)
+      say(`${failure.rule}: ${failure.what}\n  ${failure.replay}`)
+    }
+    if (done % 10_000 === 0) say(`${done} runs, ${steps} steps, ${violations} violations`)
+  }
+
+  const chunks = chunksOf(seed, runs)
+  await inParallel(threads, chunks, (seeds) => playIn({ seeds }, take))
+  const seconds = (performance.now() - startedMs) / 1000
+
+  const missed: string[] = []
+  const planted = plantedRuns === 0 ? [] : mistakes
+  await inParallel(threads, planted, async (mistake) => {
+    const caught = await seek(mistake, seed, plantedRuns)
+    if (caught === undefined) missed.push(mistake.name)
+    say(
+      `${mistake.name} ${caught === undefined ? 'MISSED' : `caught in run ${caught.run}, ${caught.rule}`}: ${mistake.what}`,
+    )
+  })
+  return {
+    runs: done,
+    steps,
+    promises,
+    violations,
+    failures,
+    maxLoss,
+    bounds,
+    planted: planted.length,
+    plantedCaught: planted.length - missed.length,
+    plantedMissed: missed,
+    stepsPerSecond: Math.round(steps / seconds),
+    seconds: Math.round(seconds * 10) / 10,
+  }
+}
+
+/** Plays on until the mistake is seen. @returns in which run. */
+export async function seek(
+  mistake: PlantedMistake,
+  seed: number,
+  runs: number,
+): Promise<{ readonly run: number; readonly rule: string; readonly what: string } | undefined> {
+  let run = 0
+  let caught: { readonly run: number; readonly rule: string; readonly what: string } | undefined
+  const seeds = Array.from({ length: runs }, (_, index) => seed + index)
+  await playIn({ seeds, mistake, untilCaught: true }, ({ violations: [first] }) => {
+    run += 1
+    if (first !== undefined) caught ??= { run, rule: first.rule, what: first.what }
+  })
+  if (caught === undefined) return undefined
+  // The same story without the mistake must be clean: else it was not the mistake that was seen.
+  let clean = true
+  await playIn({ seeds: [seed + caught.run - 1], mistake: { ...mistake, edits: [] } }, ({ violations }) => {
+    clean = violations.length === 0
+  })
+  return clean ? caught : undefined
+}
+
+/** Plays one run aloud. */
+export async function replay(seed: number, say: (line: string) => void): Promise<RunResult> {
+  let result: RunResult | undefined
+  const take = (of: RunResult) => {
+    result = of
+  }
+  await playIn({ seeds: [seed], loud: true }, take, say)
+  return result as RunResult
+}
+
+function playIn(work: Work, take: (result: RunResult) => void, say?: (line: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: work })
+    worker.on('message', (of: RunResult | string) => (typeof of === 'string' ? say?.(of) : take(of)))
+    worker.on('error', reject)
+    worker.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a thread ended with ${code}`))))
+  })
+}
+
+function chunksOf(seed: number, runs: number): number[][] {
+  const chunks: number[][] = []
+  for (let from = 0; from < runs; from += chunkRuns) {
+    chunks.push(Array.from({ length: Math.min(chunkRuns, runs - from) }, (_, index) => seed + from + index))
+  }
+  return chunks
+}
+
+async function inParallel<T>(threads: number, work: readonly T[], of: (one: T) => Promise<void>): Promise<void> {
+  const waiting = [...work]
+  await Promise.all(
+    Array.from({ length: threads }, async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await of(next)
+    }),
+  )
+}
+
+function mostOf(a: Losses, b: Losses): Losses {
+  const lines = Object.keys(a) as LossLine[]
+  return Object.fromEntries(lines.map((line) => [line, a[line] > b[line] ? a[line] : b[line]])) as unknown as Losses
+}

@@ -1,0 +1,67 @@
+/**
+ * A thread that plays runs: its timers are the world's, and its sources may have a mistake planted in them.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { PlantedMistake } from './mistakes.ts'
+import type { RunResult } from './run.ts'
+import { takeOverTimers } from './virtual-time.ts'
+
+export interface Work {
+  readonly seeds: readonly number[]
+  readonly mistake?: PlantedMistake
+  /** Stops at the first run with a violation. */
+  readonly untilCaught?: boolean
+  /** Every line that the parties log. */
+  readonly loud?: boolean
+}
+
+const { seeds, mistake, untilCaught, loud } = workerData as Work
+
+if (mistake !== undefined) {
+  let planted = 0
+  registerHooks({
+    load(url, context, nextLoad) {
+      const edits = mistake.edits.filter(({ file }) => url.endsWith(`/${file}`))
+      if (edits.length === 0) return nextLoad(url, context)
+      let source = readFileSync(new URL(url), 'utf8')
+      for (const { file, find, put } of edits) {
+        const parts = source.split(find)
+        if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${find}`)
+        source = parts.join(put)
+        planted += 1
+      }
+      return { format: 'module-typescript', source, shortCircuit: true }
+    },
+  })
+  process.on('exit', () => {
+    if (planted !== mistake.edits.length) throw new Error(`${mistake.name} was not planted`)
+  })
+}
+
+let fallen: unknown
+process.on('unhandledRejection', (cause) => {
+  fallen ??= cause
+})
+
+const { playRun } = await import('./run.ts')
+takeOverTimers()
+
+for (const seed of seeds) {
+  fallen = undefined
+  const result = await playRun(seed, {
+    ...mistake?.story,
+    ...(loud ? { log: (line: string) => parentPort?.postMessage(line) } : {}),
+  })
+  const violations = [...result.violations]
+  if (fallen !== undefined) {
+    const what = fallen instanceof Error ? (fallen.stack ?? fallen.message) : String(fallen)
+    violations.push({ rule: 'bug', what, atMs: 0 })
+  }
+  parentPort?.postMessage({ ...result, violations } satisfies RunResult)
+  if (untilCaught && violations.length > 0) break
+}

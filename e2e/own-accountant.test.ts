@@ -199,7 +199,7 @@ test('Alice pays Bob, and he ends with the money: nobody else takes part', async
   const accountant = accountants[0]?.address as Address
   await giveGas(operator)
   const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('pass') }
-  const often = { collectEveryMs: 300, watchEveryMs: 300, collectFrom: '1', fundsReserve: '0' }
+  const often = { collectEveryMs: 300, watchEveryMs: 300, collectFrom: '1', mystPerNative: '1', fundsReserve: '0' }
   const listen = { host: places.services.address, port: 4060 }
   await writeFile(at('accountant.json'), JSON.stringify({ ...files, dataDir: at('data'), ...listen, ...often }))
   const carol = programs.startMyst(['accountant', '--config', 'accountant.json'])

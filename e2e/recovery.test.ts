@@ -149,6 +149,7 @@ function configure(changes: object): void {
     port: 4060,
     collectEveryMs: 500,
     collectFrom: '1',
+    mystPerNative: '1',
     ...changes,
   }
   writeFileSync(at('accountant.json'), JSON.stringify(config))

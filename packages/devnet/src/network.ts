@@ -175,6 +175,8 @@ async function startIn(
       accountant: contracts.accountant,
       collectEveryMs: 2000,
       collectFrom: '1',
+      // Its coin is worth nothing, so that the last step of a session is collected too, however small.
+      mystPerNative: '1',
     })
   const startPerson = async (name: HomeName): Promise<Person> => {
     const place = places.homes[name]

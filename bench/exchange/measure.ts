@@ -26,6 +26,8 @@ export interface ExchangeSize {
   readonly curve: readonly number[]
   readonly curveBatches: number
   readonly nodeArgs?: readonly string[]
+  /** Restarts the accountant in between, in order. */
+  readonly withFairness: boolean
 }
 
 export interface CurvePoint {
@@ -62,7 +64,7 @@ export interface ExchangeFigures {
   readonly extrapolated: Extrapolated
   readonly peers: readonly Peer[]
   readonly curve: readonly CurvePoint[]
-  readonly fairness: Fairness
+  readonly fairness?: Fairness
 }
 
 /** What one identity's answers take, by itself, and while another one sends all that it can. Three rounds, alternating. */
@@ -154,12 +156,15 @@ export async function measureExchange(
     say(`${items} promises a batch: ${curve.at(-1)?.promisesPerSecond} a second`)
   }
 
-  say('one provider beside a flood of another identity …')
-  await accountant.close()
-  accountant = await world.startAccountant('usual limits')
-  const fairness = await measureFairness(generators[0] as Generator, generators[1] as Generator)
-  await accountant.close()
-  accountant = await world.startAccountant()
+  let fairness: Fairness | undefined
+  if (size.withFairness) {
+    say('one provider beside a flood of another identity …')
+    await accountant.close()
+    accountant = await world.startAccountant('usual limits')
+    fairness = await measureFairness(generators[0] as Generator, generators[1] as Generator)
+    await accountant.close()
+    accountant = await world.startAccountant()
+  }
 
   say('kill -9 under load, and every answered batch asked for again …')
   await sign(size.providers, size.items)
@@ -210,7 +215,7 @@ export async function measureExchange(
     extrapolated: extrapolate(accountantCpuSeconds / recovered, ledgerCpuSeconds / recovered),
     peers: mediansOf(peers),
     curve,
-    fairness,
+    ...(fairness === undefined ? {} : { fairness }),
   }
 }
 

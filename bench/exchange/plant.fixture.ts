@@ -9,12 +9,12 @@ import { registerHooks } from 'node:module'
 const faults = {
   'answers-before-it-commits': {
     file: '/ledger/ledger.ts',
-    find: 'await store.commit({ records: draft.records, ...next })',
-    put: 'setTimeout(() => store.commit({ records: draft.records, ...next }), 3_600_000).unref()',
+    find: 'await store.commit({ records: draft.records, removed: draft.removed, ...next })',
+    put: 'setTimeout(() => store.commit({ records: draft.records, removed: draft.removed, ...next }), 3_600_000).unref()',
   },
   'recovers-nothing': {
     file: '/signatures/batch-signers.ts',
-    find: 'signer: recoverPromiseSigner(crypto, { chainId, channel }, promise, signature)',
+    find: 'signer: recoverUnderSeparator(crypto, separator, promise, signature)',
     put: 'signer: consumer',
   },
 } as const

@@ -148,7 +148,8 @@ export function cryptoCompliance(name: string, load: () => Promise<Crypto>): voi
           }),
           { numRuns: 400 },
         )
-        expect(signers).toBeGreaterThan(20)
+        // One run in twelve or so has a signer.
+        expect(signers).toBeGreaterThan(5)
       })
 
       test('recovers alike, from signatures with one bit flipped', () => {

@@ -41,12 +41,13 @@ export function boundsOf(world: Pick<World, 'policy' | 'price' | 'time'>, story:
     bytes: BigInt(Math.ceil((story.bytesPerSecond * Math.max(200, story.leastTimerMs)) / 1000)),
   })
   const crowd = BigInt(story.consumers.length)
+  const grants = policy.firstCreditLimits.perDay / policy.firstCredit
   return {
     consumerPerSession: maxOf(policy.pace.maxInvoiceAmount, leeway),
     consumerPerRestore: policy.restoreJump,
     providerPerConsumer: 2n * policy.maxCredit + betweenLooks,
     // A grant is for the credit, and service ends at twice the credit.
-    providerNeverPaying: 2n * policy.firstCreditLimits.perDay + crowd * betweenLooks,
+    providerNeverPaying: 2n * policy.firstCreditLimits.perDay + (grants + crowd) * betweenLooks,
     // What is credited it can settle here, at any time: so no more than this is at stake.
     // What was served before the limits bit is still promised after: each session's credit. An honest accountant takes nothing.
     providerToAccountant:
@@ -132,7 +133,7 @@ function isTooPoor(world: World, consumer: `0x${string}`): boolean {
 const creditedTotal = (world: World, { ledger }: Cast['accountant'], consumer: `0x${string}`, key: string): bigint =>
   ledger?.get('agreements', `${channelOf(world, consumer)}/${key}`)?.total ?? 0n
 
-/** A provider forgets ended agreements after this long, by its wall clock: one that jumps ahead by more forgets too soon. */
+/** A provider forgets ended agreements after this long, by its wall clock: one that jumps by more forgets too soon. */
 const agreementsKeptMs = 7 * 86_400_000
 
 /** P13, A5, A14: what was spent is credited, and nothing that was acknowledged is missing. */
@@ -140,6 +141,8 @@ function checkBooks(world: World, story: Story, { accountant, providers, consume
   const { oracle } = world
   const { ledger } = accountant
   if (ledger === undefined) return oracle.violate('live', 'the accountant is not back')
+  // What a session may draw is what the channel held when it began: promises above that wait for another session.
+  const toppedUp = new Set(story.faults.flatMap((fault) => (fault.kind === 'fleeting-top-up' ? [fault.who] : [])))
   const totals = ledger.get('totals', totalsKey)
   let inLedger = 0n
   for (const [, { total }] of ledger.entries('agreements')) inLedger += total
@@ -160,14 +163,15 @@ function checkBooks(world: World, story: Story, { accountant, providers, consume
         if (!key.startsWith(provider.identity)) continue
         const credited = creditedTotal(world, accountant, consumer.identity, key)
         if (credited > total) oracle.violate('P13', `${key}: ${credited} credited of ${total}`)
-        if (credited < total && isTooPoor(world, consumer.identity)) continue
+        const excused = isTooPoor(world, consumer.identity) || toppedUp.has(consumer.name)
+        if (credited < total && excused) continue
         if (credited < total) uncredited.push(`${total - credited} of ${total} for ${consumer.name}'s ${key.slice(-8)}`)
         missing += total - credited
       }
     }
     // What a provider had not exchanged when it lost its newest state is lost to it: no more than its exposure limit.
     const forgetful = story.faults.some((fault) => {
-      return fault.kind === 'clock' && fault.who === provider.name && fault.byMs > agreementsKeptMs
+      return fault.kind === 'clock' && fault.who === provider.name && Math.abs(fault.byMs) > agreementsKeptMs
     })
     const lost =
       forgetful || [provider, ...consumers].some(({ identity }) => oracle.isRestored(identity))

@@ -236,6 +236,7 @@ export function createAccountantParty(
       }
     },
     crash() {
+      if (!process.alive) return
       process.alive = false
       process.diedAtMs = time.nowMs
       ledger = undefined

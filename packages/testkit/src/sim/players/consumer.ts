@@ -159,6 +159,7 @@ export function createConsumerParty(
     },
     meet: (proposal, forMs) => meet(process, proposal, forMs),
     crash() {
+      if (!process.alive) return
       process.alive = false
       process.diedAtMs = world.time.nowMs
       connections.clear()

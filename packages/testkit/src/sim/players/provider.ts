@@ -134,6 +134,7 @@ export function createProviderParty(
       party.crash()
     },
     crash() {
+      if (!process.alive) return
       process.alive = false
       process.diedAtMs = world.time.nowMs
       desk = undefined

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Address, type Bytes32, Fault } from '@myst/protocol'
+import type { Address, Bytes32, Fault } from '@myst/protocol'
 import {
   type CommandOf,
   isAgreementOld,
@@ -18,6 +18,7 @@ import {
   raisedFloor,
   type TableName,
 } from './ledger/index.ts'
+import { createRounds, tell } from './rounds.ts'
 
 export interface Ager {
   /** Time that passed is told, and one round made, now. */
@@ -50,7 +51,7 @@ export function createAger({ ledger, elapsedMs, onFault }: AgerDeps, { everyMs }
     ledger.apply({ kind: 'age', elapsedMs: 0, channels: [], agreements: [], locks: [], ...of })
 
   /** What passed while the ledger could not be told is lost beyond one step: promises are old a little later then. */
-  async function tell(): Promise<void> {
+  async function tellTime(): Promise<void> {
     const nowMs = elapsedMs()
     await apply({ elapsedMs: Math.max(0, Math.min(maxAgeStepMs, Math.trunc(nowMs - toldAtMs))) })
     toldAtMs = nowMs
@@ -80,45 +81,27 @@ export function createAger({ ledger, elapsedMs, onFault }: AgerDeps, { everyMs }
   }
 
   async function round(): Promise<void> {
-    try {
-      await tell()
-      await sweep(
-        'channels',
-        (key) => raisedFloor(ledger, key) !== undefined,
-        (keys) => forget({ channels: keys as Address[] }),
-      )
-      counted.agreements = await sweep(
-        'agreements',
-        (key) => isAgreementOld(ledger, key.slice(0, key.indexOf('/')), key),
-        (keys) => forget({ agreements: keys.map(agreementOf) }),
-      )
-      counted.locks = await sweep(
-        'locks',
-        (key) => isLockOld(ledger, key),
-        (keys) => forget({ locks: keys as Bytes32[] }),
-      )
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      onFault(fault)
-    }
+    await tellTime()
+    await sweep(
+      'channels',
+      (key) => raisedFloor(ledger, key) !== undefined,
+      (keys) => forget({ channels: keys as Address[] }),
+    )
+    counted.agreements = await sweep(
+      'agreements',
+      (key) => isAgreementOld(ledger, key.slice(0, key.indexOf('/')), key),
+      (keys) => forget({ agreements: keys.map(agreementOf) }),
+    )
+    counted.locks = await sweep(
+      'locks',
+      (key) => isLockOld(ledger, key),
+      (keys) => forget({ locks: keys as Bytes32[] }),
+    )
   }
-
-  let last: Promise<void> = Promise.resolve()
-  let waiting = false
-  const timer = setInterval(() => {
-    if (waiting) return
-    waiting = true
-    void inTurn().finally(() => {
-      waiting = false
-    })
-  }, everyMs)
-  function inTurn(): Promise<void> {
-    last = last.then(round)
-    return last
-  }
+  const rounds = createRounds(round, everyMs, onFault)
 
   return {
-    round: inTurn,
+    round: () => rounds.inTurn(() => tell(round(), onFault)),
     get agreements() {
       return counted.agreements
     },
@@ -128,10 +111,9 @@ export function createAger({ ledger, elapsedMs, onFault }: AgerDeps, { everyMs }
     get forgotten() {
       return forgotten
     },
-    async close() {
+    close() {
       closing = true
-      clearInterval(timer)
-      await last
+      return rounds.close()
     },
   }
 }

@@ -4,7 +4,10 @@
  * @module
  */
 
-import { type Crypto, type Domain, type Fault, signRequest } from '@myst/protocol'
+import { type Config, readKey } from '@myst/program'
+import { type Crypto, type Domain, type Fault, type NetworkProfile, signRequest } from '@myst/protocol'
+import { defaultOptions } from './options.ts'
+import { accountantOf } from './which-accountant.ts'
 
 export interface RunningAccountant {
   readonly host: string
@@ -18,6 +21,16 @@ export interface OperatorCall {
   readonly path: string
   readonly body?: Uint8Array
   readonly withinMs: number
+}
+
+/** The one with this configuration. */
+export async function runningOf(crypto: Crypto, config: Config, profile: NetworkProfile): Promise<RunningAccountant> {
+  return {
+    host: config.optionalText('host') ?? defaultOptions.host,
+    port: config.optionalNumber('port') ?? defaultOptions.port,
+    domain: { chainId: profile.chainId, verifyingContract: accountantOf(config, profile) },
+    operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
+  }
 }
 
 export const urlOf = ({ host, port }: RunningAccountant): string =>

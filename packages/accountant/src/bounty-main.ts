@@ -7,9 +7,10 @@
 
 import { readFile } from 'node:fs/promises'
 // First: it refuses an old Node before anything native is loaded.
-import { type Config, readConfig, readKey, readProfile } from '@myst/program'
+import { type Config, readConfig, readProfile } from '@myst/program'
 import { type Address, type Crypto, encodeMessage, Fault } from '@myst/protocol'
-import { askRunning, type RunningAccountant, urlOf } from './ask-running.ts'
+import { answerOnce } from './answer-once.ts'
+import { askRunning, type RunningAccountant, runningOf, urlOf } from './ask-running.ts'
 import { bountyPlanSchema, maxPlanRows, planIdOf } from './bounty-grant.ts'
 import { nothingProven, type Proven, provenSince, shareBudget } from './bounty-plan.ts'
 import { grantsOf, type PlanFile, provenOf, readPlan } from './bounty-plan-file.ts'
@@ -36,16 +37,10 @@ interface PlanAsked {
 
 async function answer(config: Config): Promise<object> {
   const { loadNativeCrypto } = await import('@myst/crypto-native')
-  const { defaultOptions } = await import('./options.ts')
   const crypto = await loadNativeCrypto()
   const profile = await readProfile(config.text('profile'))
   const accountant = accountantOf(config, profile)
-  const running: RunningAccountant = {
-    host: config.optionalText('host') ?? defaultOptions.host,
-    port: config.optionalNumber('port') ?? defaultOptions.port,
-    domain: { chainId: profile.chainId, verifyingContract: accountant },
-    operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
-  }
+  const running = await runningOf(crypto, config, profile)
   if (what === 'list') return ask(crypto, running, 'GET')
   if (what === 'grant') {
     const plan = grantsOf(await planAt(crypto, given, accountant))
@@ -129,10 +124,4 @@ async function ask(
   return JSON.parse(text)
 }
 
-try {
-  process.stdout.write(`${JSON.stringify(await answer(await readConfig(configPath)))}\n`)
-} catch (error) {
-  if (!(error instanceof Fault)) throw error
-  process.stdout.write(`${JSON.stringify({ error: { code: error.code, facts: error.facts } })}\n`)
-  process.exitCode = 1
-}
+await answerOnce(async () => answer(await readConfig(configPath)))

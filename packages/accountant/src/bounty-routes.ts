@@ -4,33 +4,25 @@
  * @module
  */
 
-import { type Address, decodeMessage } from '@myst/protocol'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { decodeMessage } from '@myst/protocol'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { BountyDesk, BountyRefusal } from './bounty-desk.ts'
 import { bountyPlanSchema, isWellFormed, maxPlanBytes } from './bounty-grant.ts'
 import type { SignedRoutes } from './http-server.ts'
 import { bountyWords } from './refusal-words.ts'
 
-const notOperator = { code: 'request-wrong-signer', message: 'This is for the operator alone.', facts: {} }
-
 export function addBountyRoutes(
   server: FastifyInstance,
-  { signerOf, bodyOf, refuseBody }: SignedRoutes,
-  { bounties, operator }: { readonly bounties: BountyDesk; readonly operator: Address },
+  { isOperators, bodyOf, refuseBody }: SignedRoutes,
+  bounties: BountyDesk,
 ): void {
-  function isOperator(request: FastifyRequest, reply: FastifyReply): boolean {
-    const signer = signerOf(request, reply)
-    if (signer !== undefined && signer !== operator) reply.code(401).send(notOperator)
-    return signer === operator
-  }
-
   server.get('/v1/bounties', async (request, reply) => {
-    if (!isOperator(request, reply)) return reply
+    if (!isOperators(request, reply)) return reply
     return inText(await bounties.standings())
   })
 
   server.post('/v1/bounties', { bodyLimit: maxPlanBytes }, async (request, reply) => {
-    if (!isOperator(request, reply)) return reply
+    if (!isOperators(request, reply)) return reply
     const plan = decodeMessage(bountyPlanSchema, bodyOf(request), maxPlanBytes)
     if (!plan.ok || !isWellFormed(plan.value)) return refuseBody(reply)
     const granted = await bounties.grant(plan.value)

@@ -20,6 +20,7 @@ import {
 } from '@myst/protocol'
 import type { ChannelView } from './channel-view.ts'
 import { checkFastExit, type FastExitRefusal, type Ledger, signedFastExit } from './ledger/index.ts'
+import { createRounds, tell } from './rounds.ts'
 import type { SignHashes } from './sign-decisions.ts'
 
 export interface FastExits {
@@ -95,28 +96,10 @@ export function createFastExits(deps: FastExitsDeps, options: FastExitsOptions):
 
   async function look(): Promise<void> {
     for (const channel of open) {
-      try {
-        await lookAt(channel)
-      } catch (fault) {
-        if (!(fault instanceof Fault)) throw fault
-        deps.onFault(fault)
-      }
+      await tell(lookAt(channel), deps.onFault)
     }
   }
-
-  let last: Promise<void> = Promise.resolve()
-  const inTurn = () => {
-    last = last.then(look)
-    return last
-  }
-  let looking = false
-  const timer = setInterval(() => {
-    if (looking) return
-    looking = true
-    void inTurn().finally(() => {
-      looking = false
-    })
-  }, options.everyMs)
+  const rounds = createRounds(look, options.everyMs, deps.onFault)
 
   return {
     async open(consumer, exit) {
@@ -128,14 +111,11 @@ export function createFastExits(deps: FastExitsDeps, options: FastExitsOptions):
         return { kind: 'refused', code: 'accountant-unavailable', why: fault.code }
       }
     },
-    look: inTurn,
+    look: () => rounds.inTurn(look),
     get size() {
       return open.size
     },
-    async close() {
-      clearInterval(timer)
-      await last
-    },
+    close: rounds.close,
   }
 }
 

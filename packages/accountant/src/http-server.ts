@@ -69,6 +69,8 @@ export interface SignedRoutes {
   bodyOf(request: FastifyRequest): Uint8Array
   send(reply: FastifyReply, encoded: Uint8Array): FastifyReply
   refuseBody(reply: FastifyReply): FastifyReply
+  /** Whether the operator signed it; false after the refusal was sent. */
+  isOperators(request: FastifyRequest, reply: FastifyReply): boolean
 }
 
 const cbor = 'application/cbor'
@@ -96,7 +98,6 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     return reply.code(statusCode).send({ code, message: statusCode < 500 ? error.message : 'see the log', facts: {} })
   })
 
-  /** Who signed this request; undefined after the refusal was sent. */
   function signerOf(request: FastifyRequest, reply: FastifyReply): Address | undefined {
     const body = request.body instanceof Uint8Array ? new Uint8Array(request.body) : noBody
     const asked = { method: request.method, path: request.url, body }
@@ -160,12 +161,17 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   })
 
   const refuseBody = (reply: FastifyReply) => reply.code(400).send(malformed)
-  const routes: SignedRoutes = { signerOf, bodyOf, send, refuseBody }
+  function isOperators(request: FastifyRequest, reply: FastifyReply): boolean {
+    const signer = signerOf(request, reply)
+    if (signer !== undefined && signer !== deps.operator) reply.code(401).send(notOperator)
+    return signer === deps.operator
+  }
+  const routes: SignedRoutes = { signerOf, bodyOf, send, refuseBody, isOperators }
   addFastExitRoutes(server, routes, deps.fastExits)
   addResignRoutes(server, routes, deps.resign)
-  addBountyRoutes(server, routes, deps)
+  addBountyRoutes(server, routes, deps.bounties)
+  addRecoveryRoutes(server, routes, deps)
 
-  addRecoveryRoutes(server, signerOf, deps)
   server.get('/v1/status', status)
   server.get('/openapi.json', async () => openApi)
   server.get('/v1/solvency', async (_request, reply) => deps.solvency() ?? reply.code(503).send(unseen))
@@ -197,6 +203,7 @@ const tooMany = {
   facts: {},
 }
 const unseen = { code: 'solvency-unknown', message: 'The chain has not been read yet; again in a minute.', facts: {} }
+const notOperator = { code: 'request-wrong-signer', message: 'This is for the operator alone.', facts: {} }
 const malformed = { code: 'request-malformed', message: 'The body is not what this call takes.', facts: {} }
 
 function refuse(reply: FastifyReply, { code, ...facts }: PayoutRefusal): FastifyReply {

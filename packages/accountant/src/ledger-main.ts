@@ -7,9 +7,10 @@
 
 import { resolve } from 'node:path'
 // First: it refuses an old Node before anything native is loaded.
-import { type Config, readConfig, readKey, readProfile } from '@myst/program'
+import { type Config, readConfig, readProfile } from '@myst/program'
 import { Fault } from '@myst/protocol'
-import { accountantOf } from './which-accountant.ts'
+import { answerOnce } from './answer-once.ts'
+import { runningOf } from './ask-running.ts'
 
 const [configPath, what, file = ''] = process.argv.slice(2)
 
@@ -24,17 +25,9 @@ async function answer(config: Config): Promise<object> {
   if (config.optionalText('ledger') !== undefined) throw new Fault('backup-not-here', { ledger: 'postgres' })
   if (what === 'restore') return { file, entries: await restoreLedger(dataDir, file) }
   const { loadNativeCrypto } = await import('@myst/crypto-native')
-  const { defaultOptions } = await import('./options.ts')
   const crypto = await loadNativeCrypto()
-  const profile = await readProfile(config.text('profile'))
-  const place = {
-    dataDir,
-    host: config.optionalText('host') ?? defaultOptions.host,
-    port: config.optionalNumber('port') ?? defaultOptions.port,
-    domain: { chainId: profile.chainId, verifyingContract: accountantOf(config, profile) },
-    operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
-  }
-  return { file, entries: await backUpLedger(crypto, place, file) }
+  const running = await runningOf(crypto, config, await readProfile(config.text('profile')))
+  return { file, entries: await backUpLedger(crypto, { dataDir, ...running }, file) }
 }
 
 async function move(dataDir: string): Promise<object> {
@@ -43,14 +36,4 @@ async function move(dataDir: string): Promise<object> {
   return { file: resolve(dataDir, 'ledger.db.moved'), entries }
 }
 
-try {
-  process.stdout.write(`${JSON.stringify(await answer(await readConfig(configPath)))}\n`)
-} catch (error) {
-  if (!(error instanceof Fault)) throw error
-  const facts = Object.entries(error.facts).map(([name, value]) => [
-    name,
-    typeof value === 'bigint' ? `${value}` : value,
-  ])
-  process.stdout.write(`${JSON.stringify({ error: { code: error.code, facts: Object.fromEntries(facts) } })}\n`)
-  process.exitCode = 1
-}
+await answerOnce(async () => answer(await readConfig(configPath)))

@@ -6,6 +6,7 @@
  */
 
 import { type Address, Fault } from '@myst/protocol'
+import { createRounds, type Rounds } from './rounds.ts'
 
 export interface OperatorWatchDeps {
   /** @throws Fault `chain-unreachable`. */
@@ -17,28 +18,14 @@ export interface OperatorWatchDeps {
 export function watchOperator(
   deps: OperatorWatchDeps,
   { operator, everyMs }: { readonly operator: Address; readonly everyMs: number },
-): { close(): Promise<void> } {
-  let last: Promise<void> | undefined
+): Pick<Rounds, 'close'> {
+  let told = false
   async function look(): Promise<void> {
-    try {
-      const registered = await deps.readOperator()
-      if (registered === operator) return
-      clearInterval(timer)
-      deps.onRotated(new Fault('operator-rotated', { signed: operator, registered }))
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      deps.onFault(fault)
-    } finally {
-      last = undefined
-    }
+    if (told) return
+    const registered = await deps.readOperator()
+    if (registered === operator) return
+    told = true
+    deps.onRotated(new Fault('operator-rotated', { signed: operator, registered }))
   }
-  const timer = setInterval(() => {
-    last ??= look()
-  }, everyMs)
-  return {
-    async close() {
-      clearInterval(timer)
-      await last
-    },
-  }
+  return createRounds(look, everyMs, deps.onFault)
 }

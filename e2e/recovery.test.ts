@@ -6,10 +6,6 @@
 import { closeSync, copyFileSync, existsSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createSender } from '@myst/chain'
-import { accountantAbi, testMystTokenAbi } from '@myst/contracts'
-import { loadNativeCrypto } from '@myst/crypto-native'
-import { richKeys } from '@myst/devnet'
 import {
   type AccountantClient,
   createAccountantClient,
@@ -17,7 +13,11 @@ import {
   type ExchangeDesk,
   openExchangeDesk,
   systemClock,
-} from '@myst/node'
+} from '@myst/billing'
+import { createSender } from '@myst/chain'
+import { accountantAbi, testMystTokenAbi } from '@myst/contracts'
+import { loadNativeCrypto } from '@myst/crypto-native'
+import { richKeys } from '@myst/devnet'
 import {
   type Address,
   channelAddress,

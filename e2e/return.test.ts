@@ -6,9 +6,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createAccountantClient, deriveKeys, type ExchangeDesk, openExchangeDesk, systemClock } from '@myst/billing'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { richKeys } from '@myst/devnet'
-import { createAccountantClient, deriveKeys, type ExchangeDesk, openExchangeDesk, systemClock } from '@myst/node'
 import {
   type Address,
   channelAddress,

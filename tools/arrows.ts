@@ -46,6 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
   api: edge(),
   netlab: edge(),
   program: edge('store'),
+  billing: edge('payments', 'store'),
   accountant: { layer: 2 },
   transactor: { layer: 2 },
   node: { layer: 2 },

@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { Clock } from '@myst/billing'
 import { type ChainClient, capacityOf, reach, readChannel } from '@myst/chain'
 import { accountantAbi, registryAbi } from '@myst/contracts'
 import type { Address, NetworkProfile } from '@myst/protocol'
-import type { Clock } from './clock.ts'
 
 export interface Funds {
   readonly balance: bigint

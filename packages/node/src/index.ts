@@ -10,12 +10,6 @@
  * @module
  */
 
-// The provider's side of an exchange, by itself: whoever is paid by the request needs no more of a node than this.
-export { type AccountantClient, createAccountantClient } from './accountant-client.ts'
-export { systemClock } from './clock.ts'
 export * from './identity.ts'
-export { deriveKeys } from './keys.ts'
 export * from './node.ts'
 export * from './node-core.ts'
-export { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'
-export { type ExchangeDesk, openExchangeDesk } from './provider/exchange-desk.ts'

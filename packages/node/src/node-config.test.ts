@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { paymentPolicy } from '@myst/billing'
 import { formatNetworkProfile, myst, type NetworkProfile } from '@myst/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readNodeConfig } from './node-config.ts'
 import { findPassphrase, type PassphraseSource } from './passphrase.ts'
-import { paymentPolicy } from './payment-policy.ts'
 
 const address = `0x${'aa'.repeat(20)}` as const
 const profile: NetworkProfile = {

@@ -7,12 +7,12 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { amountSchema, closed, countrySchema, endpointSchema, priceSchema, serviceTypeSchema } from '@myst/api'
+import { type PaymentPolicy, paymentPolicy } from '@myst/billing'
 import { Fault, type NetworkProfile, parseNetworkProfile } from '@myst/protocol'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { Check, Errors } from 'typebox/value'
 import { readAmount } from './api-json.ts'
 import type { ServiceOffer } from './node-core.ts'
-import { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'
 
 export interface NodeConfig {
   readonly profile: NetworkProfile

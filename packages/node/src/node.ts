@@ -5,6 +5,18 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import {
+  type AccountantInfo,
+  adoptShown,
+  type Clock,
+  createAccountantClient,
+  deriveKeys,
+  openExchangeDesk,
+  openPayerBook,
+  type PaymentPolicy,
+  paymentPolicy,
+  systemClock,
+} from '@myst/billing'
 import { type ChainClient, connectChain } from '@myst/chain'
 import { createDiscoveryClient, type PublishedProposal, type SignOffer } from '@myst/discovery'
 import { createHyperdhtNode, type Link, type LinkNode } from '@myst/link'
@@ -20,18 +32,11 @@ import {
 } from '@myst/protocol'
 import { openSqliteStore, type RecordStore } from '@myst/store'
 import { type ConsumerDriver, createExitPolicy, type Offer, type ProviderDriver } from '@myst/vpn'
-import { type AccountantInfo, createAccountantClient } from './accountant-client.ts'
-import { type Clock, systemClock } from './clock.ts'
-import { adoptShown } from './consumer/adopt-shown.ts'
 import { type Connection, createConnection } from './consumer/connection.ts'
-import { openPayerBook } from './consumer/payer-book.ts'
 import { createFundsReader } from './funds.ts'
-import { deriveKeys } from './keys.ts'
 import type { ConnectRequest, NodeCore, ProposalFilter, ProposalView, ServiceOffer, ServiceView } from './node-core.ts'
 import { createOwnTransactor } from './own-transactor.ts'
-import { type PaymentPolicy, paymentPolicy } from './payment-policy.ts'
 import { readFeeRate, readOperator } from './provider/accountant-terms.ts'
-import { openExchangeDesk } from './provider/exchange-desk.ts'
 import { createProvider, type OfferedService } from './provider/provider.ts'
 import { settleNewest } from './provider/settlement.ts'
 import { registerIdentity } from './registration.ts'

@@ -5,6 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import type { Clock, NodeKeys } from '@myst/billing'
 import {
   type Address,
   bytesToUint,
@@ -17,8 +18,6 @@ import {
   type TransactorState,
   zeroAddress,
 } from '@myst/protocol'
-import type { Clock } from './clock.ts'
-import type { NodeKeys } from './keys.ts'
 import type { TransactorClient } from './transactor-client.ts'
 
 const lifetimeS = 3600

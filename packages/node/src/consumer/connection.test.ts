@@ -2,6 +2,7 @@
  * A consumer's connection against a provider that we write here, polite or not, over an in-memory link.
  */
 
+import { deriveKeys, openPayerBook, type PayerBook, systemClock } from '@myst/billing'
 import { createMemoryNetwork, type Link, type LinkNode } from '@myst/link'
 import {
   referenceCrypto as crypto,
@@ -28,10 +29,7 @@ import {
 import { createMemoryStore } from '@myst/store'
 import type { ConsumerDriver } from '@myst/vpn'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../clock.ts'
-import { deriveKeys } from '../keys.ts'
 import { type Connection, createConnection } from './connection.ts'
-import { openPayerBook, type PayerBook } from './payer-book.ts'
 
 const alice = deriveKeys(crypto, new Uint8Array(32).fill(0xa1))
 const bob = crypto.addressOf(new Uint8Array(32).fill(0xb0))

@@ -5,6 +5,7 @@
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Clock, NodeKeys, PayerBook } from '@myst/billing'
 import type { Link, LinkNode } from '@myst/link'
 import type { PayerTerms } from '@myst/payments'
 import {
@@ -38,12 +39,9 @@ import {
   toProviderSchema,
 } from '@myst/protocol'
 import type { ConsumerDriver, ConsumerTunnel, Endpoint, TrafficStats, TunnelPath } from '@myst/vpn'
-import type { Clock } from '../clock.ts'
 import type { FundsReader } from '../funds.ts'
-import type { NodeKeys } from '../keys.ts'
 import type { ConnectionState, ConnectionView } from '../node-core.ts'
 import { carrierOf } from '../session-carrier.ts'
-import type { PayerBook } from './payer-book.ts'
 
 export interface ConnectionDeps {
   readonly crypto: Crypto

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Agreed, type AgreementBook, type Clock, deskKey, type ExchangeDesk, recordOf } from '@myst/billing'
 import type { Link } from '@myst/link'
 import {
   acceptPromise,
@@ -33,11 +34,7 @@ import {
   type Usage,
 } from '@myst/protocol'
 import type { ProviderTunnel, TrafficStats } from '@myst/vpn'
-import type { Clock } from '../clock.ts'
 import type { SessionView } from '../node-core.ts'
-import type { AgreementBook } from './agreement-book.ts'
-import { type Agreed, recordOf } from './agreement-record.ts'
-import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
 
 export interface ProviderSession {
   readonly id: Uint8Array

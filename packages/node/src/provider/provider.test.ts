@@ -2,6 +2,14 @@
  * The provider against a consumer that we write here, over an in-memory link; its desk writes down what it is given.
  */
 
+import {
+  agreementTable,
+  deriveKeys,
+  type ExchangeDesk,
+  type PaymentPolicy,
+  paymentPolicy,
+  systemClock,
+} from '@myst/billing'
 import { createMemoryNetwork, type Link, type LinkNode } from '@myst/link'
 import {
   type Address,
@@ -29,11 +37,6 @@ import {
 import { createMemoryStore, type RecordStore } from '@myst/store'
 import type { ProviderTunnel } from '@myst/vpn'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../clock.ts'
-import { deriveKeys } from '../keys.ts'
-import { type PaymentPolicy, paymentPolicy } from '../payment-policy.ts'
-import { agreementTable } from './agreement-record.ts'
-import type { ExchangeDesk } from './exchange-desk.ts'
 import { createProvider, type Provider } from './provider.ts'
 
 const alice = deriveKeys(crypto, new Uint8Array(32).fill(0xa1))

@@ -6,6 +6,19 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
+import {
+  type Agreed,
+  type Clock,
+  deskKey,
+  type ExchangeDesk,
+  endedState,
+  type NodeKeys,
+  openAgreementBook,
+  openConsumerBook,
+  openCreditBook,
+  type PaymentPolicy,
+  recordOf,
+} from '@myst/billing'
 import type { Link } from '@myst/link'
 import { acceptPromise, addressPrefix, type InvoicerTerms, type ItemOutcome, startInvoicing } from '@myst/payments'
 import {
@@ -32,15 +45,7 @@ import {
 } from '@myst/protocol'
 import type { RecordStore } from '@myst/store'
 import type { Offer } from '@myst/vpn'
-import type { Clock } from '../clock.ts'
-import type { NodeKeys } from '../keys.ts'
-import type { PaymentPolicy } from '../payment-policy.ts'
 import { carrierOf } from '../session-carrier.ts'
-import { openAgreementBook } from './agreement-book.ts'
-import { type Agreed, endedState, recordOf } from './agreement-record.ts'
-import { openConsumerBook } from './consumer-book.ts'
-import { openCreditBook } from './credit-book.ts'
-import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
 import { type ProviderSession, runProviderSession } from './provider-session.ts'
 import { type CheckedRequest, checkSessionRequest } from './session-request.ts'
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AccountantInfo } from '@myst/billing'
 import {
   type Address,
   accept,
@@ -24,7 +25,6 @@ import {
   statementLifetimeMs,
   type Verdict,
 } from '@myst/protocol'
-import type { AccountantInfo } from '../accountant-client.ts'
 
 export type SessionRefusal =
   | { readonly code: 'session-request-malformed' }

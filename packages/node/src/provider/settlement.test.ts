@@ -1,9 +1,7 @@
+import { deriveKeys, type ExchangeDesk, systemClock } from '@myst/billing'
 import { referenceCrypto as crypto, type TransactorState, toHex } from '@myst/protocol'
 import { expect, test } from 'vitest'
-import { systemClock } from '../clock.ts'
-import { deriveKeys } from '../keys.ts'
 import type { TransactorClient } from '../transactor-client.ts'
-import type { ExchangeDesk } from './exchange-desk.ts'
 import { settleNewest } from './settlement.ts'
 
 const bob = deriveKeys(crypto, new Uint8Array(32).fill(0xb0))

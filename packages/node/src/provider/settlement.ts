@@ -5,6 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import type { Clock, ExchangeDesk, NodeKeys } from '@myst/billing'
 import {
   bytesToUint,
   type Crypto,
@@ -17,10 +18,7 @@ import {
   toHex,
   zeroAddress,
 } from '@myst/protocol'
-import type { Clock } from '../clock.ts'
-import type { NodeKeys } from '../keys.ts'
 import type { TransactorClient } from '../transactor-client.ts'
-import type { ExchangeDesk } from './exchange-desk.ts'
 
 /** An order that was not carried by then is void. */
 const orderLifetimeS = 3600

@@ -37,7 +37,7 @@ export const mistakes: readonly PlantedMistake[] = [
     what: 'the consumer pays the whole total again when the provider changes the agreement id',
     edits: [
       {
-        file: 'node/src/consumer/payer-book.ts',
+        file: 'billing/src/payer-book.ts',
         find: '    answer(invoice, terms, facts) {\n',
         put: '    answer(invoice, terms, facts) {\n      terms = { ...terms, agreementId: invoice.agreementId }\n',
       },
@@ -49,7 +49,7 @@ export const mistakes: readonly PlantedMistake[] = [
     what: 'the promise is sent before its total is recorded',
     edits: [
       {
-        file: 'node/src/consumer/payer-book.ts',
+        file: 'billing/src/payer-book.ts',
         find: '      store.commit([agreementTable.put(key, agreement), totals()])\n',
         put: '      setTimeout(() => store.commit([agreementTable.put(key, agreement), totals()]), 1500)\n',
       },
@@ -72,7 +72,7 @@ export const mistakes: readonly PlantedMistake[] = [
     what: 'the total is in memory only',
     edits: [
       {
-        file: 'node/src/consumer/payer-book.ts',
+        file: 'billing/src/payer-book.ts',
         find: 'let state: PayerState = { amount: saved?.amount ?? 0n,',
         put: 'let state: PayerState = { amount: 0n,',
       },
@@ -108,7 +108,7 @@ export const mistakes: readonly PlantedMistake[] = [
     what: "the accountant's promise is stored, and the preimage shown, without a look at its signer and lock",
     edits: [
       {
-        file: 'node/src/provider/exchange-desk.ts',
+        file: 'billing/src/exchange-desk.ts',
         find: '    requireOwnPromise(opened.value.promise)\n',
         put: '',
       },
@@ -132,7 +132,7 @@ export const mistakes: readonly PlantedMistake[] = [
     what: 'with the accountant down the node does not start',
     edits: [
       {
-        file: 'node/src/provider/exchange-desk.ts',
+        file: 'billing/src/exchange-desk.ts',
         find: '    return restartExchanger(onDisk, nowMs)\n',
         put: '    await client.providerStanding()\n    return restartExchanger(onDisk, nowMs)\n',
       },
@@ -204,7 +204,7 @@ export const mistakes: readonly PlantedMistake[] = [
     what: "a provider that starts anew grants the day's first credit again",
     edits: [
       {
-        file: 'node/src/provider/credit-book.ts',
+        file: 'billing/src/credit-book.ts',
         find: 'grantsTable.load(store).get(grantsKey)?.grants ?? []',
         put: 'grantsTable.load(store).get("nothing")?.grants ?? []',
       },
@@ -216,7 +216,7 @@ export const mistakes: readonly PlantedMistake[] = [
     what: 'only a consumer with nothing on disk asks what it has promised',
     edits: [
       {
-        file: 'node/src/consumer/adopt-shown.ts',
+        file: 'billing/src/adopt-shown.ts',
         find: 'highest.promise.amount <= book.amount) return',
         put: '!book.blank) return',
       },

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { type PaymentPolicy, paymentPolicy } from '@myst/billing'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { type PaymentPolicy, paymentPolicy } from '@myst/node/payment-shells'
 import {
   type Address,
   accountantPromiseStruct,

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { NodeKeys, PaymentPolicy } from '@myst/node/payment-shells'
-import { deriveKeys } from '@myst/node/payment-shells'
+import type { NodeKeys, PaymentPolicy } from '@myst/billing'
+import { deriveKeys } from '@myst/billing'
 import {
   type Address,
   type Crypto,

@@ -19,7 +19,7 @@ import {
   openLedger,
   type RecoveryService,
 } from '@myst/accountant/parts'
-import type { AccountantClient } from '@myst/node/payment-shells'
+import type { AccountantClient } from '@myst/billing'
 import {
   type Address,
   batchContent,

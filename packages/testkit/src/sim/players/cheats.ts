@@ -4,8 +4,8 @@
  * @module
  */
 
+import type { NodeKeys, PayerBook } from '@myst/billing'
 import type { Link } from '@myst/link'
-import type { NodeKeys, PayerBook } from '@myst/node/payment-shells'
 import { agreementKey } from '@myst/payments'
 import {
   type Address,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { adoptShown, type Connection, createConnection, openPayerBook, type PayerBook } from '@myst/node/payment-shells'
+import { adoptShown, openPayerBook, type PayerBook } from '@myst/billing'
+import { type Connection, createConnection } from '@myst/node/payment-shells'
 import { type Address, Fault, type Proposal } from '@myst/protocol'
 import { capacityAt } from '../chain-doors.ts'
 import { createDisk, type Disk } from '../disk.ts'

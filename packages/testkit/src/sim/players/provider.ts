@@ -4,8 +4,9 @@
  * @module
  */
 
+import { type ExchangeDesk, openExchangeDesk } from '@myst/billing'
 import type { Link } from '@myst/link'
-import { createProvider, type ExchangeDesk, openExchangeDesk, type Provider } from '@myst/node/payment-shells'
+import { createProvider, type Provider } from '@myst/node/payment-shells'
 import { type Address, Fault, type Proposal } from '@myst/protocol'
 import { createDisk, type Disk } from '../disk.ts'
 import { nature, type Process } from '../virtual-time.ts'

@@ -28,10 +28,10 @@ import {
 } from '@myst/protocol'
 import { createMemoryStore, type RecordStore } from '@myst/store'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { AccountantClient } from '../accountant-client.ts'
-import { systemClock } from '../clock.ts'
-import { deriveKeys } from '../keys.ts'
+import type { AccountantClient } from './accountant-client.ts'
+import { systemClock } from './clock.ts'
 import { type ExchangeDesk, openExchangeDesk } from './exchange-desk.ts'
+import { deriveKeys } from './keys.ts'
 
 const bob = deriveKeys(crypto, new Uint8Array(32).fill(0xb0))
 const alice = crypto.addressOf(new Uint8Array(32).fill(0xa1))

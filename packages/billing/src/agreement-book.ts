@@ -7,8 +7,8 @@
 
 import type { Bytes32 } from '@myst/protocol'
 import type { RecordStore } from '@myst/store'
-import type { Clock } from '../clock.ts'
 import { type AgreementRecord, agreementTable } from './agreement-record.ts'
+import type { Clock } from './clock.ts'
 
 export interface AgreementBook {
   get(id: Bytes32): AgreementRecord | undefined

@@ -7,7 +7,7 @@
  */
 
 import { type ChannelDomain, type ConsumerStanding, type Crypto, Fault, recoverPromiseSigner } from '@myst/protocol'
-import type { NodeKeys } from '../keys.ts'
+import type { NodeKeys } from './keys.ts'
 import type { PayerBook } from './payer-book.ts'
 
 /**

@@ -13,7 +13,7 @@ import {
   type RecoverRequest,
   type SignedAccountantPromise,
 } from '@myst/protocol'
-import type { AccountantClient } from '../accountant-client.ts'
+import type { AccountantClient } from './accountant-client.ts'
 import type { AnsweredBatch, AnsweredBatches } from './answered-batches.ts'
 
 export interface OfferedState {

@@ -7,7 +7,7 @@
 import { type FirstCreditLimits, type FirstCreditState, grantFirstCredit, returnFirstCredit } from '@myst/payments'
 import { field, list, message, text, uint } from '@myst/protocol'
 import { type RecordStore, table } from '@myst/store'
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface CreditBook {
   /** Durable when it returns. @returns false where a bucket is empty. */

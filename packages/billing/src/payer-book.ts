@@ -34,7 +34,7 @@ import {
   type Verdict,
 } from '@myst/protocol'
 import { type RecordStore, table } from '@myst/store'
-import type { NodeKeys } from '../keys.ts'
+import type { NodeKeys } from './keys.ts'
 
 export interface PayerBook {
   /** Promised so far by this channel, to everybody. */

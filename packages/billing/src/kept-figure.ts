@@ -5,7 +5,7 @@
  */
 
 import { Fault } from '@myst/protocol'
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface KeptFigure<T> {
   /** The newest that is known; the first one while nothing is. */

@@ -61,11 +61,11 @@ import {
   uint,
 } from '@myst/protocol'
 import { type RecordStore, type RecordWrite, table } from '@myst/store'
-import type { AccountantClient, AccountantInfo } from '../accountant-client.ts'
-import type { Clock } from '../clock.ts'
-import type { NodeKeys } from '../keys.ts'
+import type { AccountantClient, AccountantInfo } from './accountant-client.ts'
 import { loadAnsweredBatches } from './answered-batches.ts'
+import type { Clock } from './clock.ts'
 import { keepFigure } from './kept-figure.ts'
+import type { NodeKeys } from './keys.ts'
 import { offerAnswers } from './offer-answers.ts'
 import { createRetrySpread, retryMostMs } from './retry-spread.ts'
 

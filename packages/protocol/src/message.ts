@@ -24,7 +24,7 @@ export interface Schema<T> {
   decode(value: CborValue): T
 }
 
-interface Field<T, Optional extends boolean> {
+export interface Field<T, Optional extends boolean> {
   readonly key: number
   readonly schema: Schema<T>
   readonly optional: Optional

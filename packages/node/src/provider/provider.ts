@@ -6,32 +6,19 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import {
-  type Agreed,
-  type Clock,
-  deskKey,
-  type ExchangeDesk,
-  endedState,
-  type NodeKeys,
-  openAgreementBook,
-  openConsumerBook,
-  openCreditBook,
-  type PaymentPolicy,
-  recordOf,
-} from '@myst/billing'
+import { type Clock, type ExchangeDesk, type NodeKeys, openTill, type PaymentPolicy } from '@myst/billing'
 import type { Link } from '@myst/link'
-import { acceptPromise, addressPrefix, type InvoicerTerms, type ItemOutcome, startInvoicing } from '@myst/payments'
+import type { ItemOutcome } from '@myst/payments'
 import {
   type Address,
+  assert,
   type Bytes32,
   type Crypto,
-  channelAddress,
   decodeMessage,
   emptySchema,
   encodeMessage,
   endReplySchema,
   Fault,
-  type Invoice,
   type NetworkProfile,
   type Price,
   paymentMessageSchema,
@@ -85,8 +72,6 @@ export interface ProviderOptions {
 
 /** Sessions at once; each holds a tunnel, a link and a few timers. */
 const maxSessions = 1000
-/** Of the agreements that were made before the capacity was kept. */
-const noLimit = 2n ** 256n - 1n
 /** A consumer that comes back has lost its old link, most likely: its answer there is not waited for longer. */
 const replaceWaitMs = 2_000
 
@@ -98,42 +83,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
   /** Links whose session is being opened: each holds its place among the sessions already. */
   const opening = new Set<Link>()
   let stopping = false
-  const agreements = openAgreementBook({ store, clock }, (id) => sessions.has(id))
-  const consumers = openConsumerBook(store)
-  const firstCredits = openCreditBook({ store, clock }, policy.firstCreditLimits)
-  const prefixes = new Map<Bytes32, string>()
-
-  function termsOf(agreementId: Bytes32, { consumer, accountant, price, capacity = noLimit }: Agreed): InvoicerTerms {
-    const { firstCredit, maxCredit, firstInvoiceAmount, dueAmount, minDelta, minInvoiceMs, maxInvoiceMs, graceMs } =
-      policy
-    return {
-      consumer,
-      provider: keys.identity,
-      agreementId,
-      channel: { chainId: profile.chainId, channel: channelAddress(crypto, profile.contracts, consumer, accountant) },
-      price,
-      capacity,
-      firstCredit,
-      maxCredit,
-      firstInvoiceAmount,
-      dueAmount,
-      minDelta,
-      minInvoiceMs,
-      maxInvoiceMs,
-      graceMs,
-    }
-  }
-
-  /** Who left an invoice unpaid pays first; a payer we know is served on credit at once; for others the buckets decide. */
-  function creditFor(link: Link, agreementId: Bytes32, consumer: Address): bigint {
-    const { credited, leftUnpaid } = consumers.get(consumer)
-    if (leftUnpaid) return 0n
-    if (credited) return policy.firstCredit
-    const prefix = addressPrefix(link.remoteEndpoint.host)
-    if (!firstCredits.grant(prefix, policy.firstCredit)) return 0n
-    prefixes.set(agreementId, prefix)
-    return policy.firstCredit
-  }
+  const till = openTill({ crypto, clock, store, desks: deps.desks, log }, { keys, profile, policy })
 
   /** Link and place are taken before the first wait: one request, sent many times at once, opens one session. */
   async function open(link: Link, checked: CheckedRequest): Promise<Uint8Array> {
@@ -155,33 +105,32 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
     await replaceSessions(request.consumer, request.serviceType)
     const id = new Uint8Array(randomBytes(16))
     const agreementId = toHex(randomBytes(32))
-    const { consumer, price } = request
-    const agreed = { consumer, accountant: accountant.address, price, capacity: statement.capacity }
-    const terms = paced(termsOf(agreementId, agreed), request.pace)
+    const { consumer, price, pace } = request
+    const { host } = link.remoteEndpoint
     const tunnel = await service.offer.accept({
       sessionId: toHex(id).slice(2),
       parameters: request.parameters,
       carrier: carrierOf(link),
     })
     try {
-      const credit = creditFor(link, agreementId, consumer)
+      const customer = { agreementId, consumer, accountant: accountant.address, price, pace, host }
+      const credit = till.creditFor(customer)
       if (credit === 0n) await tunnel.pause()
       const gone = stopping || deps.serviceOf(request.serviceType) !== service
       if (gone) throw new Fault('session-service-unknown')
-      const [state, first] = startInvoicing(terms, clock.elapsedMs(), desk.hashlock, credit)
-      agreements.put(agreementId, recordOf(agreed, state))
-      // Whoever has taken too much without proof is promised nothing more: what runs ends, too.
-      const overLimit = () => desk.stopped || desk.standing.uncredited > policy.exposureLimit
-      const session = runProviderSession(
-        { crypto, clock, agreements, link, tunnel, desk, overLimit, log },
-        { id, serviceType: request.serviceType, terms, state, agreed },
-      )
+      const hears = {
+        onCredited: () => sessions.get(agreementId)?.look(),
+        onRefused: (code: string) => void sessions.get(agreementId)?.end(code),
+      }
+      const tab = till.open({ ...customer, ...hears, capacity: statement.capacity }, credit)
+      const session = runProviderSession({ clock, link, tunnel, tab, log }, { id, serviceType: request.serviceType })
       sessions.set(agreementId, session)
       linked.set(link, session)
-      session.ended.then(() => forget(agreementId, session)).catch(logFailure)
+      session.ended.then(() => sessions.delete(agreementId)).catch(logFailure)
       deps.onSession(link, session, tunnel.usePath?.bind(tunnel))
       log(`session with ${consumer} (${request.serviceType})`)
-      const invoice: Invoice = { agreementId, ...first, durationMs: 0n, bytes: 0n }
+      const invoice = tab.due
+      assert(invoice !== undefined, 'a tab begins with an invoice')
       return encodeMessage(sessionAcceptSchema, { sessionId: id, agreementId, parameters: tunnel.parameters, invoice })
     } catch (fault) {
       await tunnel.close().catch(logFailure)
@@ -199,19 +148,6 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
     const late = setTimeout(replaceWaitMs, undefined, { signal: waiting.signal }).catch(() => {})
     await Promise.race([ended, late])
     waiting.abort()
-  }
-
-  function forget(agreementId: Bytes32, { consumer, state }: ProviderSession): void {
-    sessions.delete(agreementId)
-    if (state.invoicedTotal > state.paidTotal) consumers.note(consumer, { leftUnpaid: true })
-    removeIfDone(agreementId)
-  }
-
-  /** All is paid and credited: nothing of an ended session is needed any more. */
-  function removeIfDone(id: Bytes32): void {
-    const record = agreements.get(id)
-    if (record === undefined || sessions.has(id)) return
-    if (record.issued.length === 0 && record.creditedTotal >= record.paidTotal) agreements.remove(id)
   }
 
   const logFailure = (cause: unknown) => log(`provider: ${cause instanceof Error ? cause.message : cause}`)
@@ -251,23 +187,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
   /** On a link with a session of that consumer only: whoever comes back to pay opens one first. */
   function takePromise(link: Link, signed: SignedPromise): void {
     if (linked.get(link)?.consumer !== signed.consumer) return
-    const { agreement } = signed.promise
-    const session = sessions.get(agreement.id)
-    if (session !== undefined) return session.pay(signed)
-    takeLatePromise(signed)
-  }
-
-  /** Of a session that a crash ended, here or there: it counts all the same. */
-  function takeLatePromise(signed: SignedPromise): void {
-    const { agreement } = signed.promise
-    const record = agreements.get(agreement.id)
-    const desk = record && deps.desks().get(record.accountant)
-    if (record === undefined || desk === undefined) return
-    const accepted = acceptPromise(crypto, endedState(record), termsOf(agreement.id, record), signed)
-    if (!accepted.ok) return log(`late promise of ${record.consumer} refused: ${accepted.refusal.code}`)
-    desk.add(deskKey(record.consumer, agreement.id), signed, true)
-    agreements.put(agreement.id, recordOf(record, accepted.value))
-    if (accepted.value.issued.length === 0) consumers.note(record.consumer, { leftUnpaid: false })
+    till.take(signed)
   }
 
   return {
@@ -284,26 +204,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
         return encodeMessage(emptySchema, {})
       })
     },
-    credited(outcomes) {
-      for (const { signed, verdict } of outcomes) {
-        const { id, total } = signed.promise.agreement
-        const session = sessions.get(id)
-        if (verdict.code === undefined) {
-          consumers.note(signed.consumer, { credited: true })
-          if (session === undefined) creditEnded(id, total)
-          else session.credit(total)
-          const prefix = prefixes.get(id)
-          if (prefix !== undefined) firstCredits.giveBack(prefix)
-          prefixes.delete(id)
-        } else {
-          log(`the accountant refuses a promise of ${signed.consumer}: ${verdict.code}`)
-          if (verdict.final !== true) continue
-          // What it promised was never ours: whoever draws twice on one channel does not come back to live on credit.
-          consumers.note(signed.consumer, { leftUnpaid: true })
-          void session?.end(verdict.code)
-        }
-      }
-    },
+    credited: till.credited,
     get sessions() {
       return [...sessions.values()]
     },
@@ -311,22 +212,5 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
       stopping = true
       await Promise.all([...sessions.values()].map((session) => session.end('provider-stops')))
     },
-  }
-
-  function creditEnded(id: Bytes32, total: bigint): void {
-    const record = agreements.get(id)
-    if (record === undefined) return
-    agreements.put(id, { ...record, creditedTotal: total })
-    removeIfDone(id)
-  }
-}
-
-/** The consumer's pace slows the provider's, never hurries it. */
-function paced(terms: InvoicerTerms, pace: CheckedRequest['request']['pace']): InvoicerTerms {
-  const minInvoiceMs = Math.max(terms.minInvoiceMs, pace.minInvoiceMs)
-  return {
-    ...terms,
-    minInvoiceMs,
-    maxInvoiceMs: Math.max(minInvoiceMs, Math.min(terms.maxInvoiceMs, pace.maxInvoiceMs)),
   }
 }

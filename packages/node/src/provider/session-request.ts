@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AccountantInfo } from '@myst/billing'
+import { type AccountantInfo, type CapacityRefusal, refusalOf } from '@myst/billing'
 import {
   type Address,
   accept,
@@ -22,7 +22,6 @@ import {
   type SessionRequest,
   type SignedContent,
   sessionRequestContent,
-  statementLifetimeMs,
   type Verdict,
 } from '@myst/protocol'
 
@@ -37,9 +36,7 @@ export type SessionRefusal =
   | { readonly code: 'session-accountant-not-accepted' }
   | { readonly code: 'session-wrong-channel' }
   | { readonly code: 'session-wrong-signer' }
-  | { readonly code: 'session-capacity-unproven' }
-  | { readonly code: 'session-channel-closing' }
-  | { readonly code: 'session-capacity-too-low' }
+  | CapacityRefusal
 
 export interface SessionOffer {
   readonly profile: NetworkProfile
@@ -90,19 +87,8 @@ export function checkSessionRequest(
   const domain = { chainId, verifyingContract: accountant.address }
   const statement = openContent(crypto, domain, capacityStatementContent, request.capacity, accountant.operator)
   if (!statement.ok) return refuse({ code: 'session-capacity-unproven' })
-  const refusal = checkStatement(statement.value, request, offer)
+  const { channel, consumer } = request
+  const { nowMs, leastFree } = offer
+  const refusal = refusalOf(statement.value, { channel, consumer, nowMs, leastFree })
   return refusal === undefined ? accept({ request, accountant, statement: statement.value }) : refuse(refusal)
-}
-
-function checkStatement(
-  statement: CapacityStatement,
-  request: SessionRequest,
-  { nowMs, leastFree }: SessionOffer,
-): SessionRefusal | undefined {
-  const ageMs = nowMs - Number(statement.issuedAtMs)
-  const ours = statement.channel === request.channel && statement.consumer === request.consumer
-  if (!ours || Math.abs(ageMs) > statementLifetimeMs) return { code: 'session-capacity-unproven' }
-  if (statement.exitPending) return { code: 'session-channel-closing' }
-  if (statement.capacity - statement.promised < leastFree) return { code: 'session-capacity-too-low' }
-  return undefined
 }

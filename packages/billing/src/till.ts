@@ -1,0 +1,217 @@
+/**
+ * A till: everybody who is served and pays, at one provider. It says on what credit a consumer is served, keeps the tabs, and
+ * takes promises that come after a crash or an end.
+ *
+ * @module
+ */
+
+import { acceptPromise, addressPrefix, type InvoicerTerms, type ItemOutcome, startInvoicing } from '@myst/payments'
+import {
+  type Address,
+  type Bytes32,
+  type Crypto,
+  channelAddress,
+  Fault,
+  type NetworkProfile,
+  type Pace,
+  type Price,
+  refuse,
+  type SignedPromise,
+} from '@myst/protocol'
+import type { RecordStore } from '@myst/store'
+import { openAgreementBook } from './agreement-book.ts'
+import { type Agreed, endedState, recordOf } from './agreement-record.ts'
+import type { Clock } from './clock.ts'
+import { openConsumerBook } from './consumer-book.ts'
+import { openCreditBook } from './credit-book.ts'
+import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
+import type { NodeKeys } from './keys.ts'
+import type { PaymentPolicy } from './payment-policy.ts'
+import { type HeldTab, holdTab, type Tab, type Taken } from './tab.ts'
+
+export interface Till {
+  /** How far this consumer is served before anything is credited; what it takes of a bucket is durable when it returns. */
+  creditFor(customer: Pick<Customer, 'agreementId' | 'consumer' | 'host'>): bigint
+  /** @throws Fault `accountant-not-accepted` where no desk exchanges with that accountant. */
+  open(customer: Customer, credit?: bigint): Tab
+  /** A promise for a tab that is open, or for one that an end or a crash closed. */
+  take(signed: SignedPromise): Taken
+  /** The accountant's verdicts on what a desk exchanged. */
+  credited(outcomes: readonly ItemOutcome[]): void
+}
+
+export interface Customer {
+  /** Not given to anybody before. */
+  readonly agreementId: Bytes32
+  readonly consumer: Address
+  readonly accountant: Address
+  readonly price: Price
+  /** The largest amount its channel can promise, as its signed statement says. */
+  readonly capacity: bigint
+  /** Slows the provider's pace, never hurries it. */
+  readonly pace?: Pace
+  /** Where it comes from: newcomers of one network share a bucket of first credit. */
+  readonly host: string
+  readonly onCredited?: () => void
+  readonly onClosed?: () => void
+  /** The accountant will never credit what was promised: `code` says why. */
+  readonly onRefused?: (code: string) => void
+}
+
+export interface TillDeps {
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly store: RecordStore
+  readonly desks: () => ReadonlyMap<Address, ExchangeDesk>
+  readonly log: (line: string) => void
+}
+
+export interface TillOptions {
+  readonly keys: NodeKeys
+  readonly profile: Pick<NetworkProfile, 'chainId' | 'contracts'>
+  readonly policy: PaymentPolicy
+}
+
+/** Of the agreements that were made before the capacity was kept. */
+const noLimit = 2n ** 256n - 1n
+
+export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions): Till {
+  const { crypto, clock, store, log } = deps
+  const tabs = new Map<Bytes32, { readonly tab: HeldTab; readonly customer: Customer }>()
+  const agreements = openAgreementBook({ store, clock }, (id) => tabs.has(id))
+  const consumers = openConsumerBook(store)
+  const firstCredits = openCreditBook({ store, clock }, policy.firstCreditLimits)
+  const prefixes = new Map<Bytes32, string>()
+
+  function termsOf(agreementId: Bytes32, { consumer, accountant, price, capacity = noLimit }: Agreed): InvoicerTerms {
+    const { firstCredit, maxCredit, firstInvoiceAmount, dueAmount, minDelta, minInvoiceMs, maxInvoiceMs, graceMs } =
+      policy
+    return {
+      consumer,
+      provider: keys.identity,
+      agreementId,
+      channel: { chainId: profile.chainId, channel: channelAddress(crypto, profile.contracts, consumer, accountant) },
+      price,
+      capacity,
+      firstCredit,
+      maxCredit,
+      firstInvoiceAmount,
+      dueAmount,
+      minDelta,
+      minInvoiceMs,
+      maxInvoiceMs,
+      graceMs,
+    }
+  }
+
+  /** Who left an invoice unpaid pays first; a payer we know is served on credit at once; for others the buckets decide. */
+  function creditFor({ agreementId, consumer, host }: Pick<Customer, 'agreementId' | 'consumer' | 'host'>): bigint {
+    const { credited, leftUnpaid } = consumers.get(consumer)
+    if (leftUnpaid) return 0n
+    if (credited) return policy.firstCredit
+    const prefix = addressPrefix(host)
+    if (!firstCredits.grant(prefix, policy.firstCredit)) return 0n
+    prefixes.set(agreementId, prefix)
+    return policy.firstCredit
+  }
+
+  function forget({ agreementId, terms, state }: Tab): void {
+    const closed = tabs.get(agreementId)
+    tabs.delete(agreementId)
+    if (state.invoicedTotal > state.paidTotal) consumers.note(terms.consumer, { leftUnpaid: true })
+    removeIfDone(agreementId)
+    closed?.customer.onClosed?.()
+  }
+
+  /** All is paid and credited: nothing of an ended session is needed any more. */
+  function removeIfDone(id: Bytes32): void {
+    const record = agreements.get(id)
+    if (record === undefined || tabs.has(id)) return
+    if (record.issued.length === 0 && record.creditedTotal >= record.paidTotal) agreements.remove(id)
+  }
+
+  /** Of a session that a crash ended, here or there: it counts all the same. */
+  function takeLate(signed: SignedPromise): Taken {
+    const { agreement } = signed.promise
+    const record = agreements.get(agreement.id)
+    const desk = record && deps.desks().get(record.accountant)
+    if (record === undefined || desk === undefined) {
+      return refuse({ code: 'promise-wrong-agreement', agreementId: agreement.id })
+    }
+    const accepted = acceptPromise(crypto, endedState(record), termsOf(agreement.id, record), signed)
+    if (!accepted.ok) {
+      log(`late promise of ${record.consumer} refused: ${accepted.refusal.code}`)
+      return accepted
+    }
+    desk.add(deskKey(record.consumer, agreement.id), signed, true)
+    agreements.put(agreement.id, recordOf(record, accepted.value))
+    if (accepted.value.issued.length === 0) consumers.note(record.consumer, { leftUnpaid: false })
+    return accepted
+  }
+
+  function creditEnded(id: Bytes32, total: bigint): void {
+    const record = agreements.get(id)
+    if (record === undefined) return
+    agreements.put(id, { ...record, creditedTotal: total })
+    removeIfDone(id)
+  }
+
+  function creditOne({ signed }: ItemOutcome): void {
+    const { id, total } = signed.promise.agreement
+    consumers.note(signed.consumer, { credited: true })
+    const open = tabs.get(id)
+    if (open === undefined) creditEnded(id, total)
+    else open.tab.credit(total)
+    const prefix = prefixes.get(id)
+    if (prefix !== undefined) firstCredits.giveBack(prefix)
+    prefixes.delete(id)
+    open?.customer.onCredited?.()
+  }
+
+  return {
+    creditFor,
+    open(customer, credit = creditFor(customer)) {
+      const { agreementId, consumer, accountant, price, capacity, pace } = customer
+      const desk = deps.desks().get(accountant)
+      if (desk === undefined) throw new Fault('accountant-not-accepted', { accountant })
+      const agreed = { consumer, accountant, price, capacity }
+      const terms = paced(termsOf(agreementId, agreed), pace)
+      const [state] = startInvoicing(terms, clock.elapsedMs(), desk.hashlock, credit)
+      // Whoever has taken too much without proof is promised nothing more: what runs ends, too.
+      const overLimit = () => desk.stopped || desk.standing.uncredited > policy.exposureLimit
+      const own = { crypto, clock, agreements, desk, overLimit, onClose: forget, takeLate, log }
+      const tab = holdTab(own, terms, agreed, state)
+      tabs.set(agreementId, { tab, customer })
+      return tab
+    },
+    take(signed) {
+      const open = tabs.get(signed.promise.agreement.id)
+      return open === undefined ? takeLate(signed) : open.tab.pay(signed)
+    },
+    credited(outcomes) {
+      for (const outcome of outcomes) {
+        const { signed, verdict } = outcome
+        if (verdict.code === undefined) {
+          creditOne(outcome)
+          continue
+        }
+        log(`the accountant refuses a promise of ${signed.consumer}: ${verdict.code}`)
+        if (verdict.final !== true) continue
+        // What it promised was never ours: whoever draws twice on one channel does not come back to live on credit.
+        consumers.note(signed.consumer, { leftUnpaid: true })
+        tabs.get(signed.promise.agreement.id)?.customer.onRefused?.(verdict.code)
+      }
+    },
+  }
+}
+
+/** The consumer's pace slows the provider's, never hurries it. */
+function paced(terms: InvoicerTerms, pace: Pace | undefined): InvoicerTerms {
+  if (pace === undefined) return terms
+  const minInvoiceMs = Math.max(terms.minInvoiceMs, pace.minInvoiceMs)
+  return {
+    ...terms,
+    minInvoiceMs,
+    maxInvoiceMs: Math.max(minInvoiceMs, Math.min(terms.maxInvoiceMs, pace.maxInvoiceMs)),
+  }
+}

@@ -101,6 +101,11 @@ const nodeAdvice = {
     what: () => 'The budget of this connection is spent.',
     todo: 'Connect again with a larger one: myst connect --budget 1',
   },
+  'day-limit-reached': {
+    status: 409,
+    what: () => "The day's spending limit is reached.",
+    todo: 'Raise "spending" in the node\'s configuration, or wait for tomorrow (UTC).',
+  },
   'connection-closed': {
     status: 409,
     what: () => 'The connection was ended while it was being made.',

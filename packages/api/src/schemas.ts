@@ -69,6 +69,12 @@ export const connectionSchema = Type.Object({
   path: Type.Union([Type.Literal('link'), Type.Literal('direct')]),
   connectedAtMs: Type.Optional(Type.Number()),
   reason: Type.Optional(Type.String()),
+  warning: Type.Optional(
+    Type.Object({
+      limit: Type.Union([Type.Literal('budget'), Type.Literal('day'), Type.Literal('channel')]),
+      endsInMs: Type.Number(),
+    }),
+  ),
 })
 
 export const sessionSchema = Type.Object({

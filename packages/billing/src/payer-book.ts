@@ -29,12 +29,14 @@ import {
   hashPromise,
   type Invoice,
   message,
+  refuse,
   type SignedPromise,
   uint,
   type Verdict,
 } from '@myst/protocol'
 import { type RecordStore, table } from '@myst/store'
 import type { NodeKeys } from './keys.ts'
+import { openSpendingBook, type SpendingLimits, type SpendingRefusal } from './spending-book.ts'
 
 export interface PayerBook {
   /** Promised so far by this channel, to everybody. */
@@ -42,7 +44,13 @@ export interface PayerBook {
   readonly promises: number
   /** What this session has promised so far. */
   spentOn(provider: Address, agreementId: PayerAgreement['id']): bigint
-  answer(invoice: Invoice, terms: PayerTerms, facts: PayerFacts): Verdict<InvoiceRefusal, SignedPromise>
+  answer(
+    invoice: Invoice,
+    terms: PayerTerms,
+    facts: PayerFacts,
+  ): Verdict<InvoiceRefusal | SpendingRefusal, SignedPromise>
+  /** All that the day's limits still allow for this provider; undefined: no limit. */
+  leftFor(provider: Address): bigint | undefined
   /** Nothing is on disk: a new channel, or a lost disk. */
   readonly blank: boolean
   /** A session begins: its row is its own until it is closed. */
@@ -68,11 +76,18 @@ const agreementTable = table(
   }),
 )
 
-export function openPayerBook(crypto: Crypto, store: RecordStore, keys: NodeKeys, channel: ChannelDomain): PayerBook {
+export function openPayerBook(
+  crypto: Crypto,
+  store: RecordStore,
+  keys: NodeKeys,
+  channel: ChannelDomain,
+  { limits = {}, nowMs = Date.now }: { readonly limits?: SpendingLimits; readonly nowMs?: () => number } = {},
+): PayerBook {
   const saved = channelTable.load(store).get(channel.channel)
   let promises = saved?.promises ?? 0
   let state: PayerState = { amount: saved?.amount ?? 0n, agreements: agreementTable.load(store) }
 
+  const spending = openSpendingBook(store, limits, nowMs)
   const open = new Set<PayerAgreement['id']>()
 
   const totals = () => channelTable.put(channel.channel, { amount: state.amount, promises })
@@ -96,12 +111,18 @@ export function openPayerBook(crypto: Crypto, store: RecordStore, keys: NodeKeys
       if (!answered.ok) return answered
       const key = agreementKey(terms.provider, terms.agreementId)
       const agreement = answered.value.state.agreements.get(key) as PayerAgreement
-      if (answered.value.state.amount > state.amount) promises += 1
+      const step = answered.value.state.amount - state.amount
+      const refusal = step > 0n ? spending.refusalOf(terms.provider, step) : undefined
+      if (refusal !== undefined) return refuse(refusal)
+      if (step > 0n) promises += 1
       state = answered.value.state
       // Durable before the promise leaves: after a crash the next total is above every total ever sent.
-      store.commit([agreementTable.put(key, agreement), totals()])
+      const spent = step > 0n ? spending.writesOf(terms.provider, step) : []
+      store.commit([agreementTable.put(key, agreement), totals(), ...spent])
+      spending.spend(terms.provider, step)
       return accept(sign(agreement))
     },
+    leftFor: spending.leftFor,
     get blank() {
       return saved === undefined && state.amount === 0n
     },

@@ -31,6 +31,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { deriveKeys } from './keys.ts'
 import { openPayerBook } from './payer-book.ts'
 import { paymentPolicy } from './payment-policy.ts'
+import type { SpendingLimits, SpendingRefusal } from './spending-book.ts'
 
 export interface Purse {
   readonly consumer: Address
@@ -39,7 +40,7 @@ export interface Purse {
   /** The request that opens a tab at a shop: it shows what the channel can still promise. */
   ask(provider: Address, path: string): Promise<HttpRequest & { readonly headers: { readonly authorization: string } }>
   /** Checks an invoice against what was counted here; durable before it resolves. */
-  pay(invoice: Invoice, bill: Bill, usage: Usage): Verdict<InvoiceRefusal, SignedPromise>
+  pay(invoice: Invoice, bill: Bill, usage: Usage): Verdict<InvoiceRefusal | SpendingRefusal, SignedPromise>
   /** Promises of tabs that never ended properly: shown again to that provider, they cost nothing. */
   recorded(provider: Address): readonly SignedPromise[]
   /** The tab is over. @param settled the provider has it all. */
@@ -66,6 +67,8 @@ export interface PurseOptions {
   readonly privateKey: Uint8Array
   /** The profile's first one where absent. */
   readonly accountant?: AccountantInfo
+  /** Beside each bill's own budget. */
+  readonly limits?: Omit<SpendingLimits, 'perSession'>
 }
 
 /** @throws Fault `profile-no-accountant`; `accountant-unreachable` where the disk is empty: only it knows what was promised. */
@@ -78,7 +81,10 @@ export async function openPurse(deps: PurseDeps, options: PurseOptions): Promise
   const domain = { chainId, verifyingContract: accountant.address }
   const client = createAccountantClient({ crypto, clock }, keys, domain, accountant)
   const channel = { chainId, channel: channelAddress(crypto, contracts, keys.identity, accountant.address) }
-  const book = openPayerBook(crypto, store, keys, channel)
+  const book = openPayerBook(crypto, store, keys, channel, {
+    limits: options.limits ?? {},
+    nowMs: clock.nowMs,
+  })
   const policy = paymentPolicy(profile.priceScale)
   const shown = { keys, channel, restoreJump: policy.restoreJump }
   await adoptShown({ crypto, book, consumerStanding: client.consumerStanding }, shown)

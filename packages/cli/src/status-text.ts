@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ConnectionJson, ServiceJson, SessionJson, StatusJson } from '@myst/api'
+import { type ConnectionJson, reasonWords, type ServiceJson, type SessionJson, type StatusJson } from '@myst/api'
 import type { Paint } from './shell.ts'
 import { renderFields, renderTable } from './table.ts'
 import { bytesText, durationText, mystText } from './wording.ts'
@@ -21,6 +21,7 @@ export function statusText(status: StatusJson, paint: Paint, nowMs: number): str
       ...earnings(status),
     ]),
     ...(connections.length === 0 ? [] : [connectionsTable(connections, paint, nowMs)]),
+    ...warningLines(connections, paint),
     ...(services.length === 0 ? [] : [servicesTable(services, paint)]),
     ...(sessions.length === 0 ? [] : [sessionsTable(sessions, paint)]),
   ]
@@ -59,6 +60,21 @@ function connectionsTable(connections: readonly ConnectionJson[], paint: Paint, 
     ]
   })
   return renderTable(paint, ['connection', 'state', 'exit', 'service', 'for', 'sent', 'received', 'spent', ''], rows)
+}
+
+function warningLines(connections: readonly ConnectionJson[], paint: Paint): readonly string[] {
+  const lines = connections.flatMap(({ id, reason, warning }) => [
+    ...(reason === undefined || reasonWords(reason) === reason ? [] : [`${id}: ${reasonWords(reason)}`]),
+    ...(warning === undefined ? [] : [`${id}: ${paint('yellow', moneyEnds(warning))}`]),
+  ])
+  return lines.length === 0 ? [] : [lines.join('\n')]
+}
+
+function moneyEnds({ limit, endsInMs }: NonNullable<ConnectionJson['warning']>): string {
+  const soon = durationText(endsInMs)
+  if (limit === 'budget') return `at this pace its budget is spent in ${soon}`
+  if (limit === 'day') return `at this pace the day's spending limit is reached in ${soon}`
+  return `at this pace the money on the channel is spent in ${soon}: myst topup`
 }
 
 function servicesTable(services: readonly ServiceJson[], paint: Paint): string {

@@ -44,6 +44,7 @@ test('reads the least there must be; paths are relative to the file', async () =
     drivers: ['proxy'],
     wireguard: {},
     policy: {},
+    spending: {},
     serve: [],
   })
 })
@@ -57,6 +58,7 @@ test('reads all there can be', async () => {
     drivers: ['proxy', 'wireguard'],
     wireguard: { defaultRoute: false, sessions: '10.7.0.0/16' },
     policy: { minInvoiceMs: 1000, dueAmount: '7' },
+    spending: { perSession: '5', perDay: String(myst) },
     serve: [{ serviceType: 'proxy', country: 'NL', price: { perHour: '0', perGib: '5' } }],
     stun: { host: '0.0.0.0', port: 3478 },
   })
@@ -66,6 +68,7 @@ test('reads all there can be', async () => {
     api: { host: '127.0.0.1', port: 4050 },
     wireguard: { defaultRoute: false, sessions: '10.7.0.0/16' },
     policy: { minInvoiceMs: 1000, dueAmount: 7n },
+    spending: { perSession: 5n, perDay: myst },
     serve: [{ serviceType: 'proxy', country: 'NL', price: { perHour: 0n, perGib: 5n } }],
     stun: { host: '0.0.0.0', port: 3478 },
   })

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { amountSchema, closed, countrySchema, endpointSchema, priceSchema, serviceTypeSchema } from '@myst/api'
-import { type PaymentPolicy, paymentPolicy } from '@myst/billing'
+import { type PaymentPolicy, paymentPolicy, type SpendingLimits } from '@myst/billing'
 import { Fault, type NetworkProfile, parseNetworkProfile } from '@myst/protocol'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { Check, Errors } from 'typebox/value'
@@ -25,6 +25,8 @@ export interface NodeConfig {
   readonly drivers: readonly DriverName[]
   readonly wireguard: { readonly defaultRoute?: boolean; readonly sessions?: string }
   readonly policy: Partial<PaymentPolicy>
+  /** As a consumer. */
+  readonly spending: SpendingLimits
   /** Offered as soon as the node runs. */
   readonly serve: readonly ServiceOffer[]
   /** A STUN server for the network's other nodes. */
@@ -62,6 +64,13 @@ const policyFields = {
   restoreJump: amountSchema,
 } satisfies Record<keyof PaymentPolicy, TSchema>
 
+/** What this node may spend, as decimal strings; what is left out has no limit. */
+const spendingFields = {
+  perSession: amountSchema,
+  perProviderDay: amountSchema,
+  perDay: amountSchema,
+} satisfies Record<keyof SpendingLimits, TSchema>
+
 const configSchema = closed({
   profile: Type.String({ minLength: 1 }),
   dataDir: Type.String({ minLength: 1 }),
@@ -73,6 +82,7 @@ const configSchema = closed({
     closed({ defaultRoute: Type.Optional(Type.Boolean()), sessions: Type.Optional(Type.String()) }),
   ),
   policy: Type.Optional(partly(closed(policyFields))),
+  spending: Type.Optional(partly(closed(spendingFields))),
   serve: Type.Optional(
     Type.Array(closed({ serviceType: serviceTypeSchema, country: countrySchema, price: Type.Optional(priceSchema) })),
   ),
@@ -92,6 +102,7 @@ export async function readNodeConfig(path: string): Promise<NodeConfig> {
     drivers: json.drivers ?? ['proxy'],
     wireguard: json.wireguard ?? {},
     policy: readPolicy(profile.priceScale, json.policy ?? {}),
+    spending: readAmounts(json.spending ?? {}),
     serve: (json.serve ?? []).map(({ price, ...offer }) => ({
       ...offer,
       ...(price === undefined
@@ -136,6 +147,9 @@ function checkConfig(json: unknown): ConfigJson {
   const [wrong] = errors
   throw new Fault('config-invalid', { at: wrong?.instancePath || 'the file', why: wrong?.message })
 }
+
+const readAmounts = <T extends object>(json: T): { [K in keyof T]: bigint } =>
+  Object.fromEntries(Object.entries(json).map(([name, text]) => [name, readAmount(text)])) as { [K in keyof T]: bigint }
 
 /** Groups are filled up with their defaults, which depend on the network's price scale. */
 function readPolicy(scale: bigint, json: NonNullable<ConfigJson['policy']>): Partial<PaymentPolicy> {

@@ -132,6 +132,8 @@ export interface ConnectionView {
   readonly promises: number
   /** How the tunnel's packets travel: over the link, or on a punched path of their own. */
   readonly path: 'link' | 'direct'
+  /** The money ends soon at this pace: what this session may cost, what the day allows, or what the channel holds. */
+  readonly warning?: { readonly limit: 'budget' | 'day' | 'channel'; readonly endsInMs: number }
   readonly connectedAtMs?: number
   /** Why it failed, paused or reconnects. */
   readonly reason?: string

@@ -37,7 +37,7 @@ export interface NodeProgramOptions {
 
 /** @throws Fault with what is missing or in the way. */
 export async function startNodeProgram({ config, passphrase, log }: NodeProgramOptions): Promise<NodeProgram> {
-  const { dataDir, profile, policy, bind } = config
+  const { dataDir, profile, policy, spending, bind } = config
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await refuseRunningNode(dataDir)
   const crypto = await loadNativeCrypto()
@@ -49,6 +49,7 @@ export async function startNodeProgram({ config, passphrase, log }: NodeProgramO
     privateKey,
     dataDir,
     policy,
+    spending,
     crypto,
     log,
     onChange: changed,

@@ -15,6 +15,7 @@ import {
   openPayerBook,
   type PaymentPolicy,
   paymentPolicy,
+  type SpendingLimits,
   systemClock,
 } from '@myst/billing'
 import { type ChainClient, connectChain } from '@myst/chain'
@@ -24,6 +25,8 @@ import {
   type Crypto,
   channelAddress,
   Fault,
+  maxUint256,
+  minOf,
   type NetworkProfile,
   type Price,
   type Proposal,
@@ -50,6 +53,8 @@ export interface NodeOptions {
   /** Which of this machine's addresses the node uses, and its link's UDP port; the system chooses where absent. */
   readonly bind?: { readonly host: string; readonly port: number }
   readonly policy?: Partial<PaymentPolicy>
+  /** As a consumer; absent: what the channel holds. */
+  readonly spending?: SpendingLimits
   readonly providerDrivers: readonly ProviderDriver[]
   readonly consumerDrivers: readonly ConsumerDriver[]
   readonly crypto: Crypto
@@ -91,7 +96,8 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     channel,
     accountant: accountant.address,
   })
-  const book = openPayerBook(crypto, store, keys, { chainId: profile.chainId, channel })
+  const limits = options.spending ?? {}
+  const book = openPayerBook(crypto, store, keys, { chainId: profile.chainId, channel }, { limits, nowMs: clock.nowMs })
 
   const linkNode: LinkNode = createHyperdhtNode({
     bootstrap: [...profile.bootstrap],
@@ -301,6 +307,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       // The provider would end the older session for the newer, and both would dial again for ever.
       if (again)
         throw new Fault('already-connected', { provider: proposal.provider, serviceType: proposal.serviceType })
+      if (book.leftFor(proposal.provider) === 0n) throw new Fault('day-limit-reached', { provider: proposal.provider })
       const id = randomBytes(4).toString('hex')
       const connection = createConnection(
         {
@@ -325,7 +332,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
           accountant: accountant.address,
           channel,
           pace: policy.pace,
-          ...(request.budget === undefined ? {} : { budget: request.budget }),
+          ...budgetOf(request.budget, limits.perSession),
           ...(request.listen === undefined ? {} : { listen: request.listen }),
         },
       )
@@ -450,6 +457,11 @@ const viewProposal = ({
   accountants,
   expiresAtMs: Number(expiresAtMs),
 })
+
+function budgetOf(asked: bigint | undefined, limit: bigint | undefined): { readonly budget?: bigint } {
+  if (asked === undefined && limit === undefined) return {}
+  return { budget: minOf(asked ?? maxUint256, limit ?? maxUint256) }
+}
 
 /** The default price of `payments.md` §3, times the network's scale. */
 const scaledPrice = (scale: bigint): Price => ({

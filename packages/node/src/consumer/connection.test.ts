@@ -5,6 +5,7 @@
 import { deriveKeys, openPayerBook, type PayerBook, systemClock } from '@myst/billing'
 import { createMemoryNetwork, type Link, type LinkNode } from '@myst/link'
 import {
+  capacityStatementContent,
   referenceCrypto as crypto,
   decodeMessage,
   emptySchema,
@@ -139,7 +140,15 @@ const driver: ConsumerDriver = {
 }
 
 function connection(
-  change: { budget?: bigint; serviceType?: string; capacityStatement?: () => Promise<never> } = {},
+  change: {
+    budget?: bigint
+    serviceType?: string
+    capacityStatement?: () => Promise<never>
+    perHour?: bigint
+    /** What the channel can promise, as the accountant states it, and as the chain shows it. */
+    shown?: () => bigint
+    holds?: () => bigint
+  } = {},
 ): Connection {
   const profile = {
     networkId: 'devnet',
@@ -153,11 +162,18 @@ function connection(
     serviceType: change.serviceType ?? 'proxy',
     serviceVersion: 1,
     transportKey: bobNode.publicKey,
-    price: { perHour: 0n, perGib: 0n },
+    price: { perHour: change.perHour ?? 0n, perGib: 0n },
     seq: 1n,
     location: { country: 'NL' },
   } as unknown as Proposal
-  const statement = { content: new Uint8Array(1), signature: new Uint8Array(65) }
+  const shown = change.shown ?? (() => 1_000_000n)
+  const statement = () => ({
+    content: encodeMessage(capacityStatementContent.schema, {
+      ...{ channel: channel.channel, consumer: alice.identity, capacity: shown(), promised: 0n },
+      ...{ exitPending: false, issuedAtMs: BigInt(Date.now()) },
+    }),
+    signature: new Uint8Array(65),
+  })
   return createConnection(
     {
       crypto,
@@ -165,8 +181,8 @@ function connection(
       linkNode: aliceNode,
       driver,
       book,
-      funds: { read: async () => ({ capacity: 1_000_000n }) } as never,
-      capacityStatement: change.capacityStatement ?? (async () => statement),
+      funds: { read: async () => ({ capacity: change.holds?.() ?? 1_000_000n }) } as never,
+      capacityStatement: change.capacityStatement ?? (async () => statement()),
       findPath: async () => undefined,
       newestProposal: async () => undefined,
       onChange: () => {},
@@ -309,4 +325,41 @@ test('disconnecting while it connects leaves nothing open', async () => {
   await wait(50)
   expect(tunnelsOpen).toBe(0)
   expect(book.amount).toBe(0n)
+})
+
+describe('the money', () => {
+  /** 1 base unit a millisecond. */
+  const perHour = 3_600_000n
+
+  test('ends: the session ends by itself, paid in full, and says why', async () => {
+    const mine = connection({ budget: 14_000n, perHour })
+    await mine.open()
+    expect(mine.view.warning).toBeUndefined()
+    await expect.poll(() => mine.view.warning, { timeout: 10_000 }).toMatchObject({ limit: 'budget' })
+    expect(mine.view.warning?.endsInMs).toBeLessThan(14_000)
+    him.lastInvoice = { ...invoiceOf(1, 7_000n), final: true }
+    await expect.poll(() => mine.view.state, { timeout: 12_000 }).toBe('failed')
+    expect(mine.view).toMatchObject({ reason: 'budget-spent', spent: 7_000n })
+    expect(him.promised.at(-1)?.promise.agreement.total).toBe(7_000n)
+    expect(tunnelsOpen).toBe(0)
+  }, 30_000)
+
+  test('is topped up: the provider is shown it in another session, once what it can see is nearly spent', async () => {
+    let capacity = 11_000n
+    const mine = connection({ perHour, shown: () => capacity, holds: () => capacity })
+    await mine.open()
+    capacity = 10n ** 9n
+    await expect.poll(() => him.dials, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => mine.view.state).toBe('connected')
+    expect(mine.view.reason).toBeUndefined()
+    await mine.disconnect()
+  }, 30_000)
+
+  test('is never promised beyond what the provider was shown', async () => {
+    const mine = connection({ shown: () => 500n, holds: () => 10n ** 9n })
+    await mine.open()
+    expect(await invoice(him.links[0] as Link, 1, 501n)).toMatchObject({ code: 'invoice-over-capacity' })
+    expect(await invoice(him.links[0] as Link, 1, 499n)).toMatchObject({ kind: 'promised' })
+    await mine.disconnect()
+  })
 })

@@ -11,12 +11,15 @@ import type { PayerTerms } from '@myst/payments'
 import {
   type CapacityStatement,
   type Crypto,
+  capacityStatementContent,
   decodeMessage,
   emptySchema,
   encodeMessage,
   endReplySchema,
   Fault,
   type Invoice,
+  maxOf,
+  minOf,
   type NetworkProfile,
   type Pace,
   type PromiseReply,
@@ -37,11 +40,13 @@ import {
   type ToProvider,
   toConsumerSchema,
   toProviderSchema,
+  totalCost,
 } from '@myst/protocol'
 import type { ConsumerDriver, ConsumerTunnel, Endpoint, TrafficStats, TunnelPath } from '@myst/vpn'
 import type { FundsReader } from '../funds.ts'
 import type { ConnectionState, ConnectionView } from '../node-core.ts'
 import { carrierOf } from '../session-carrier.ts'
+import { createPacer, type MoneyLeft, type Pacer, tightest } from './money-left.ts'
 
 export interface ConnectionDeps {
   readonly crypto: Crypto
@@ -68,6 +73,7 @@ export interface ConnectionOptions {
   readonly accountant: CapacityStatement['consumer']
   readonly channel: CapacityStatement['channel']
   readonly pace: Pace
+  /** The most this session may cost. */
   readonly budget?: bigint
   readonly listen?: Endpoint
 }
@@ -87,6 +93,10 @@ const redialMs = { first: 250, most: 4000, giveUpAfter: 60_000 } as const
 const steadyMs = 30_000
 /** The provider's answer to the end and to the last promise; the person waits for it. */
 const partingMs = 3_000
+/** Before the money ends the person hears of it, and has time to do something about it. */
+const warnMs = 600_000
+/** The session ends by itself while what it cost is still within its limits: so long at its pace before they are reached. */
+const reserveMs = 2 * keepAliveMs
 
 /** One session: what there is between an accept and its end. */
 interface Live {
@@ -95,6 +105,9 @@ interface Live {
   readonly accept: SessionAccept
   readonly terms: PayerTerms
   readonly startedMs: number
+  /** What the provider was shown: a top-up since then it doesn't know of. */
+  readonly shownCapacity: bigint
+  readonly pacer: Pacer
   readonly stopping: AbortController
   invoicedAtMs?: number
   /** The last invoice is being paid: none but that is answered any more. */
@@ -121,6 +134,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   const closing = new AbortController()
   /** Said by a provider between its accept and our beginning: heard then, or we would dial again who has sent us away. */
   const early = new WeakMap<Link, ToConsumer>()
+  let warning: ConnectionView['warning']
   let patience: { sinceMs: number; waitMs: number } = { sinceMs: 0, waitMs: redialMs.first }
 
   function become(next: ConnectionState, why?: string): void {
@@ -157,7 +171,9 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
         pace: options.pace,
         ...(budget === undefined ? {} : { budget }),
       }
-      return { link, tunnel, accept, terms, startedMs: clock.elapsedMs(), stopping: new AbortController() }
+      const startedMs = clock.elapsedMs()
+      const started = { startedMs, stopping: new AbortController(), pacer: createPacer(startedMs) }
+      return { link, tunnel, accept, terms, shownCapacity: capacityIn(capacity), ...started }
     } catch (fault) {
       await prepared.close()
       throw fault
@@ -236,8 +252,13 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     const nowMs = clock.elapsedMs()
     const usage = { durationMs: BigInt(nowMs - session.startedMs), bytes: measured.sentBytes + measured.receivedBytes }
     const { invoicedAtMs } = session
-    const facts = { nowMs, usage, capacity, sessionOpen: true, ...(invoicedAtMs === undefined ? {} : { invoicedAtMs }) }
-    const answered = book.answer(invoice, session.terms, facts)
+    const promisable = minOf(capacity, session.shownCapacity)
+    const facts = { nowMs, usage, capacity: promisable, sessionOpen: true }
+    const answered = book.answer(
+      invoice,
+      session.terms,
+      invoicedAtMs === undefined ? facts : { ...facts, invoicedAtMs },
+    )
     if (!answered.ok) {
       log(`invoice of ${provider} refused: ${answered.refusal.code}`)
       become(state, answered.refusal.code)
@@ -289,12 +310,60 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
         await link.request(sessionProtocol, message, { timeoutMs: 4 * keepAliveMs, signal: stopping.signal })
         const measured = await session.tunnel.stats()
         if (live === session) stats = measured
+        if (live === session) await lookAtMoney(session)
       } catch (fault) {
         if (stopping.signal.aborted) return
         lost(session, `keep-alive: ${(fault as Error).message}`)
         return
       }
     }
+  }
+
+  /** Warns before the money ends, and ends the session while all of it can be paid. */
+  async function lookAtMoney(session: Live): Promise<void> {
+    const { terms, pacer } = session
+    // An old view will do: the provider counts no more than it was shown.
+    const { capacity } = await deps.funds.read().catch(() => ({ capacity: session.shownCapacity }))
+    if (live !== session || session.parting === true) return
+    const nowMs = clock.elapsedMs()
+    const bytes = stats.sentBytes + stats.receivedBytes
+    const cost = totalCost(terms.price, { durationMs: BigInt(nowMs - session.startedMs), bytes })
+    pacer.note(nowMs, cost)
+    const spent = book.spentOn(provider, terms.agreementId)
+    const owed = maxOf(0n, cost - spent)
+    const day = book.leftFor(provider)
+    const left = tightest([
+      ...(terms.budget === undefined ? [] : [{ limit: 'budget', amount: terms.budget - spent } as const]),
+      ...(day === undefined ? [] : [{ limit: 'day', amount: day } as const]),
+      { limit: 'channel', amount: minOf(capacity, session.shownCapacity) - book.amount },
+    ]) as MoneyLeft
+    const free = left.amount - owed
+    if (free <= pacer.costOf(reserveMs)) {
+      const toppedUp = left.limit === 'channel' && capacity - book.amount - owed > 2n * pacer.costOf(warnMs)
+      return toppedUp ? renew(session) : endFor(session, moneyReasons[left.limit])
+    }
+    const lastsMs = pacer.lastsMs(free)
+    const next = lastsMs !== undefined && lastsMs < warnMs ? { limit: left.limit, endsInMs: lastsMs } : undefined
+    if (next === undefined && warning === undefined) return
+    if (next !== undefined && warning === undefined) {
+      log(`${moneyWords[left.limit]} in ${Math.ceil((lastsMs ?? 0) / 60_000)} min at this pace`)
+    }
+    warning = next
+    deps.onChange()
+  }
+
+  async function endFor(session: Live, why: string): Promise<void> {
+    log(`${provider}: ${why}`)
+    await stop(session, why, await settleUp(session))
+    become('failed', why)
+  }
+
+  /** The channel holds more than this provider was shown: another session shows it. */
+  async function renew(session: Live): Promise<void> {
+    become('reconnecting', 'topped-up')
+    patience = { sinceMs: clock.elapsedMs(), waitMs: 0 }
+    await stop(session, 'topped-up', await settleUp(session))
+    await redial()
   }
 
   async function improvePath({ link, tunnel, stopping }: Live): Promise<void> {
@@ -404,6 +473,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
         ...(live?.tunnel.listening === undefined ? {} : { listening: live.tunnel.listening }),
         ...(connectedAtMs === undefined ? {} : { connectedAtMs }),
         ...(reason === undefined ? {} : { reason }),
+        ...(warning === undefined || live === undefined ? {} : { warning }),
       }
     },
 
@@ -448,6 +518,20 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
       return false
     }
   }
+}
+
+const moneyReasons = { budget: 'budget-spent', day: 'day-limit-reached', channel: 'money-spent' } as const
+const moneyWords = {
+  budget: 'the budget is spent',
+  day: "the day's limit is reached",
+  channel: 'the money is spent',
+} as const
+
+/** What the statement says of our own channel; a provider that checks its signature would refuse a wrong one. */
+function capacityIn({ content }: SignedContent): bigint {
+  const statement = decodeMessage(capacityStatementContent.schema, content, capacityStatementContent.maxBytes)
+  if (!statement.ok) throw new Fault('accountant-answer-invalid', { code: statement.refusal.code })
+  return statement.value.capacity
 }
 
 /** Beside the first promise of a session; a message takes 64. */

@@ -50,8 +50,8 @@ export const mistakes: readonly PlantedMistake[] = [
     edits: [
       {
         file: 'billing/src/payer-book.ts',
-        find: '      store.commit([agreementTable.put(key, agreement), totals()])\n',
-        put: '      setTimeout(() => store.commit([agreementTable.put(key, agreement), totals()]), 1500)\n',
+        find: '      store.commit([agreementTable.put(key, agreement), totals(), ...spent])\n',
+        put: '      setTimeout(() => store.commit([agreementTable.put(key, agreement), totals(), ...spent]), 1500)\n',
       },
     ],
     story: { draw: { cheater: 'nobody', fault: { kind: 'crash', who: 'consumer-20' } } },

@@ -63,6 +63,7 @@ export function cheatingBook(
     blank: false,
     spentOn: () => 0n,
     recorded: () => [],
+    leftFor: () => undefined,
     open() {},
     close() {},
     adopt() {},

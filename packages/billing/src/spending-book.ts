@@ -1,0 +1,82 @@
+/**
+ * What was promised today, to everybody and to each provider, held against the person's own limits.
+ *
+ * A day is one of UTC by the wall clock. A clock that is set back finds what was spent on that day; one that runs ahead gets a
+ * new day's allowance, once.
+ *
+ * @module
+ */
+
+import { type Address, field, maxOf, message, minOf, uint } from '@myst/protocol'
+import { type RecordStore, type RecordWrite, table } from '@myst/store'
+
+/** Base units; absent: no limit. */
+export interface SpendingLimits {
+  readonly perSession?: bigint
+  readonly perProviderDay?: bigint
+  readonly perDay?: bigint
+}
+
+export type SpendingRefusal =
+  | { readonly code: 'invoice-over-day-limit'; readonly limit: bigint; readonly spent: bigint; readonly step: bigint }
+  | {
+      readonly code: 'invoice-over-provider-limit'
+      readonly limit: bigint
+      readonly spent: bigint
+      readonly step: bigint
+    }
+
+export interface SpendingBook {
+  /** All that may still be promised to this provider today; undefined: no limit. */
+  leftFor(provider: Address): bigint | undefined
+  refusalOf(provider: Address, step: bigint): SpendingRefusal | undefined
+  /** What to make durable with the promise; `spend` is told when it is. */
+  writesOf(provider: Address, step: bigint): readonly RecordWrite[]
+  spend(provider: Address, step: bigint): void
+}
+
+const spendingTable = table('payer-spending', message({ total: field(0, uint(256)) }))
+const everybody = 'all'
+
+export function openSpendingBook(store: RecordStore, limits: SpendingLimits, nowMs: () => number): SpendingBook {
+  const rows = new Map([...spendingTable.load(store)].map(([key, { total }]) => [key, total]))
+  const today = () => new Date(nowMs()).toISOString().slice(0, 10)
+  const spent = (who: string) => rows.get(`${today()}/${who}`) ?? 0n
+
+  const sums = (provider: Address, step: bigint): [string, bigint][] =>
+    [everybody, provider].map((who) => [`${today()}/${who}`, spent(who) + step])
+  const old = () => [...rows.keys()].filter((key) => key < dayBefore(today()))
+
+  return {
+    leftFor(provider) {
+      const { perDay, perProviderDay } = limits
+      const left = [
+        ...(perDay === undefined ? [] : [perDay - spent(everybody)]),
+        ...(perProviderDay === undefined ? [] : [perProviderDay - spent(provider)]),
+      ]
+      return left.length === 0 ? undefined : maxOf(0n, left.reduce(minOf))
+    },
+    refusalOf(provider, step) {
+      const { perDay, perProviderDay } = limits
+      if (perDay !== undefined && spent(everybody) + step > perDay) {
+        return { code: 'invoice-over-day-limit', limit: perDay, spent: spent(everybody), step }
+      }
+      if (perProviderDay !== undefined && spent(provider) + step > perProviderDay) {
+        return { code: 'invoice-over-provider-limit', limit: perProviderDay, spent: spent(provider), step }
+      }
+      return undefined
+    },
+    writesOf: (provider, step) => [
+      ...sums(provider, step).map(([key, total]) => spendingTable.put(key, { total })),
+      ...old().map((key) => spendingTable.remove(key)),
+    ],
+    spend(provider, step) {
+      for (const key of old()) rows.delete(key)
+      for (const [key, total] of sums(provider, step)) rows.set(key, total)
+    },
+  }
+}
+
+const dayMs = 86_400_000
+/** Kept, in case the clock is set back over midnight. */
+const dayBefore = (day: string) => new Date(Date.parse(day) - dayMs).toISOString().slice(0, 10)

@@ -17,14 +17,12 @@ export interface AgreementBook {
   remove(id: Bytes32): void
 }
 
-/** A consumer that comes back does so within hours; what it has not paid by then it will not. */
-const maxAgeMs = 7 * 86_400_000
-/** Ended sessions with an open invoice; ten times the sessions at once. The oldest goes first. */
+/** Ended sessions with an open invoice; ten times the sessions at once, 5 MB. The oldest goes first: by number, since a clock may jump. */
 const maxAgreements = 10_000
 
 export function openAgreementBook(
   { store, clock }: { readonly store: RecordStore; readonly clock: Clock },
-  /** A session that runs keeps its row, however old. */
+  /** A session that runs keeps its row. */
   runs: (id: Bytes32) => boolean,
 ): AgreementBook {
   // Rows of before there was a time count as new. A disk returns them by key; here the oldest is first.
@@ -32,10 +30,10 @@ export function openAgreementBook(
   const loaded = [...agreementTable.load(store)]
   const rows = new Map(loaded.toSorted(([, one], [, other]) => savedAtOf(one) - savedAtOf(other)))
 
-  function* expired(): Iterable<string> {
+  function* surplus(): Iterable<string> {
     let count = rows.size
-    for (const [id, row] of rows) {
-      if (count <= maxAgreements && clock.nowMs() - savedAtOf(row) <= maxAgeMs) return
+    for (const id of rows.keys()) {
+      if (count <= maxAgreements) return
       if (runs(id as Bytes32)) continue
       count -= 1
       yield id
@@ -48,7 +46,7 @@ export function openAgreementBook(
       const row = { ...record, savedAtMs: BigInt(clock.nowMs()) }
       rows.delete(id)
       rows.set(id, row)
-      const old = [...expired()]
+      const old = [...surplus()]
       store.commit([agreementTable.put(id, row), ...old.map((key) => agreementTable.remove(key))])
       for (const key of old) rows.delete(key)
     },

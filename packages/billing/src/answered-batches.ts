@@ -1,10 +1,12 @@
 /**
- * Answered batches, as they were signed, for a week: an accountant that is restored from an old backup takes them back.
+ * Answered batches, as they were signed, the newest ones: an accountant that is restored from an old backup takes them back.
+ *
+ * They go by their bytes and not by their age: a clock that jumps ahead must not forget what a restore needs.
  *
  * @module
  */
 
-import { type Address, field, maxBatchBytes, message, type SignedContent, signedContent, uint } from '@myst/protocol'
+import { type Address, field, maxBatchBytes, message, type SignedContent, signedContent } from '@myst/protocol'
 import { type RecordStore, type RecordWrite, table } from '@myst/store'
 
 export interface AnsweredBatch {
@@ -13,30 +15,31 @@ export interface AnsweredBatch {
 }
 
 export interface AnsweredBatches {
-  /** What keeps it, and drops what is too old: to be committed together with the answer. */
-  keep(epoch: bigint, answered: AnsweredBatch, nowMs: number): RecordWrite[]
+  /** What keeps it, and drops the oldest where there are too many: to be committed together with the answer. */
+  keep(epoch: bigint, answered: AnsweredBatch): RecordWrite[]
   /** All of them, from the disk, by epoch, ascending. */
   read(): ReadonlyMap<bigint, AnsweredBatch>
 }
 
-/** An accountant waits a day for them; its operator may need some to notice. */
-const keptMs = 7 * 86_400_000
-/** For one accountant; a batch each minute for a week is some 15 MB. The oldest go first. */
-const maxKeptBytes = 64 << 20
+/**
+ * For one accountant. It waits a day for them, and its operator may need some to notice: a batch each minute for a week is
+ * some 15 MB.
+ */
+const maxKeptBytes = 32 << 20
 
 const answeredTable = table(
   'exchange-answered',
   message({
     batch: field(0, signedContent(maxBatchBytes)),
     answer: field(1, signedContent(maxBatchBytes)),
-    atMs: field(2, uint(53)),
   }),
 )
 
 export function loadAnsweredBatches(store: RecordStore, accountant: Address): AnsweredBatches {
   const prefix = `${accountant}/`
   const keyOf = (epoch: bigint) => `${prefix}${epoch}`
-  const kept = new Map<bigint, { readonly atMs: number; readonly bytes: number }>()
+  /** Of each epoch, ascending. */
+  const kept = new Map<bigint, number>()
   let bytes = 0
   const sizeOf = ({ batch, answer }: AnsweredBatch) => batch.content.length + answer.content.length
 
@@ -46,21 +49,21 @@ export function loadAnsweredBatches(store: RecordStore, accountant: Address): An
     return found.sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
-  for (const [epoch, of] of load()) add(epoch, of, Number(of.atMs))
+  for (const [epoch, of] of load()) add(epoch, of)
 
-  function add(epoch: bigint, of: AnsweredBatch, atMs: number): void {
-    kept.set(epoch, { atMs, bytes: sizeOf(of) })
+  function add(epoch: bigint, of: AnsweredBatch): void {
+    kept.set(epoch, sizeOf(of))
     bytes += sizeOf(of)
   }
 
   return {
-    keep(epoch, answered, nowMs) {
-      add(epoch, answered, nowMs)
-      const writes: RecordWrite[] = [answeredTable.put(keyOf(epoch), { ...answered, atMs: BigInt(nowMs) })]
-      for (const [old, of] of kept) {
-        if (old === epoch || (nowMs - of.atMs < keptMs && bytes <= maxKeptBytes)) break
+    keep(epoch, answered) {
+      add(epoch, answered)
+      const writes: RecordWrite[] = [answeredTable.put(keyOf(epoch), answered)]
+      for (const [old, size] of kept) {
+        if (old === epoch || bytes <= maxKeptBytes) break
         kept.delete(old)
-        bytes -= of.bytes
+        bytes -= size
         writes.push(answeredTable.remove(keyOf(old)))
       }
       return writes

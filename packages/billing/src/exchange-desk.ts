@@ -334,7 +334,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     batches += 1
     promises += outcomes.filter(({ verdict }) => verdict.code === undefined).length
     refusals = addRefusals(refusals, taken.value.state, outcomes, { nowMs, limit: options.unprovedRefusals })
-    change(taken.value.state, answered.keep(answer.epoch, { batch, answer: reply.answer }, nowMs))
+    change(taken.value.state, answered.keep(answer.epoch, { batch, answer: reply.answer }))
     answeredMs = clock.elapsedMs()
     if (isStopped()) sayStopped()
     deps.onOutcomes(outcomes)

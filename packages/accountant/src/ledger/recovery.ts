@@ -13,7 +13,7 @@ import type { BeginRecoveryCommand, EndRecoveryCommand } from './recovery-comman
 import { noLoss, recoveryKey } from './recovery-records.ts'
 
 /**
- * What else turns up within so long belongs to the same loss: providers keep their answers for a week. Without this, who
+ * What else turns up within so long belongs to the same loss: providers offer theirs within the hour. Without this, who
  * kept an answer back could stop every channel again each day.
  */
 const oneLossMs = 7 * 86_400_000

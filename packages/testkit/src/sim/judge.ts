@@ -73,7 +73,7 @@ export function judge(world: World, story: Story, cast: Cast & { readonly float:
     const bound = judgedBounds[line]
     if (loss > bound) world.oracle.violate('§11', `${line}: lost ${loss}, at most ${bound}`)
   }
-  if (cast.accountant.honest) checkBooks(world, story, cast)
+  if (cast.accountant.honest) checkBooks(world, cast)
   return losses
 }
 
@@ -133,16 +133,11 @@ function isTooPoor(world: World, consumer: `0x${string}`): boolean {
 const creditedTotal = (world: World, { ledger }: Cast['accountant'], consumer: `0x${string}`, key: string): bigint =>
   ledger?.get('agreements', `${channelOf(world, consumer)}/${key}`)?.total ?? 0n
 
-/** A provider forgets ended agreements after this long, by its wall clock: one that jumps by more forgets too soon. */
-const agreementsKeptMs = 7 * 86_400_000
-
 /** P13, A5, A14: what was spent is credited, and nothing that was acknowledged is missing. */
-function checkBooks(world: World, story: Story, { accountant, providers, consumers }: Cast): void {
+function checkBooks(world: World, { accountant, providers, consumers }: Cast): void {
   const { oracle } = world
   const { ledger } = accountant
   if (ledger === undefined) return oracle.violate('live', 'the accountant is not back')
-  // What a session may draw is what the channel held when it began: promises above that wait for another session.
-  const toppedUp = new Set(story.faults.flatMap((fault) => (fault.kind === 'fleeting-top-up' ? [fault.who] : [])))
   const totals = ledger.get('totals', totalsKey)
   let inLedger = 0n
   for (const [, { total }] of ledger.entries('agreements')) inLedger += total
@@ -163,20 +158,14 @@ function checkBooks(world: World, story: Story, { accountant, providers, consume
         if (!key.startsWith(provider.identity)) continue
         const credited = creditedTotal(world, accountant, consumer.identity, key)
         if (credited > total) oracle.violate('P13', `${key}: ${credited} credited of ${total}`)
-        const excused = isTooPoor(world, consumer.identity) || toppedUp.has(consumer.name)
-        if (credited < total && excused) continue
+        if (credited < total && isTooPoor(world, consumer.identity)) continue
         if (credited < total) uncredited.push(`${total - credited} of ${total} for ${consumer.name}'s ${key.slice(-8)}`)
         missing += total - credited
       }
     }
     // What a provider had not exchanged when it lost its newest state is lost to it: no more than its exposure limit.
-    const forgetful = story.faults.some((fault) => {
-      return fault.kind === 'clock' && fault.who === provider.name && Math.abs(fault.byMs) > agreementsKeptMs
-    })
-    const lost =
-      forgetful || [provider, ...consumers].some(({ identity }) => oracle.isRestored(identity))
-        ? world.policy.exposureLimit
-        : 0n
+    const restored = [provider, ...consumers].some(({ identity }) => oracle.isRestored(identity))
+    const lost = restored ? world.policy.exposureLimit : 0n
     if (missing > lost) oracle.violate('P13', `${provider.name} lacks ${uncredited.join(', ')}`)
   }
 }

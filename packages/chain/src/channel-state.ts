@@ -6,7 +6,7 @@
 
 import { consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import { type Address, assert, type Hex } from '@myst/protocol'
-import { type Abi, decodeFunctionResult, encodeFunctionData } from 'viem'
+import { type Abi, decodeFunctionResult, encodeFunctionData, prepareEncodeFunctionData } from 'viem'
 import { type ChainClient, reach } from './chain-client.ts'
 
 /** A channel and its consumer in one block. */
@@ -71,11 +71,16 @@ export function capacityOf({ head, deep }: Pick<ChannelState, 'head' | 'deep'>, 
   return now < then ? now : then
 }
 
-const callOf = (abi: Abi, functionName: string, args: readonly unknown[] = []): Hex =>
-  encodeFunctionData({ abi, functionName, args })
-const settledCall = callOf(consumerChannelAbi, 'settled')
-const heldCall = callOf(consumerChannelAbi, 'held')
-const exitCall = callOf(consumerChannelAbi, 'exit')
+/** Hashed once: a channel is looked at for every consumer, every few minutes. */
+const settledCall = encodeFunctionData({ abi: consumerChannelAbi, functionName: 'settled' })
+const heldCall = encodeFunctionData({ abi: consumerChannelAbi, functionName: 'held' })
+const exitCall = encodeFunctionData({ abi: consumerChannelAbi, functionName: 'exit' })
+const callAbout = (abi: Abi, functionName: string): ((address: Address) => Hex) => {
+  const { functionName: selector } = prepareEncodeFunctionData({ abi, functionName })
+  return (address) => `${selector}${address.slice(2).padStart(64, '0')}`
+}
+const balanceOfCall = callAbout(mystTokenAbi, 'balanceOf')
+const isRegisteredCall = callAbout(registryAbi, 'isRegistered')
 
 /** By the block's hash, so that all answers are of one block whatever the chain does meanwhile (EIP-1898). */
 async function readAt(
@@ -86,11 +91,11 @@ async function readAt(
   const { token, registry, identity, channel } = place
   const read = async (to: Address, data: Hex) => (await rpc.call({ to, data, blockHash: block.hash })).data
   const [balance, settled, held, exit, registered] = await Promise.all([
-    read(token, callOf(mystTokenAbi, 'balanceOf', [channel])),
+    read(token, balanceOfCall(channel)),
     read(channel, settledCall),
     read(channel, heldCall),
     read(channel, exitCall),
-    read(registry, callOf(registryAbi, 'isRegistered', [identity])),
+    read(registry, isRegisteredCall(identity)),
   ])
   if (balance === undefined && block.number >= place.deployedAtBlock) throw new Error('no token')
   // An address without code answers a call with nothing: the channel isn't deployed yet, and may hold money all the same.
@@ -100,7 +105,7 @@ async function readAt(
     deployed: settled !== undefined,
     held: BigInt(held ?? 0),
     exitAtS:
-      exit === undefined
+      exit === undefined || /^0x0*$/.test(exit)
         ? 0n
         : decodeFunctionResult({ abi: consumerChannelAbi, functionName: 'exit', data: exit }).dueAt,
     registered: BigInt(registered ?? 0) !== 0n,

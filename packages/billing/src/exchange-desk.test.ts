@@ -309,7 +309,7 @@ describe("after the operator's key was replaced", () => {
     rotate()
     store = createMemoryStore()
     await openDesk()
-    expect([signerNow(), desk.newest()?.promise.amount]).toEqual([next, 9_500n])
+    expect([signerNow(), desk.newest()?.promise.amount, desk.standing.credited]).toEqual([next, 9_500n, 9_500n])
   })
 })
 

@@ -199,7 +199,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       const newest = shown === undefined || signerOf(shown) === operator ? shown : (await client.resign()).newest
       if (newest === undefined) return createExchanger(firstEpoch(0n, 0n, nowMs))
       requireOwnPromise(newest)
-      return { ...createExchanger(firstEpoch(0n, newest.epoch, nowMs)), newest }
+      return adoptNewest(createExchanger(firstEpoch(0n, newest.epoch, nowMs)), newest)
     }
     const prefix = `${accountant.address}/`
     const mine = <T>(records: ReadonlyMap<string, T>): Map<string, T> =>

@@ -250,7 +250,9 @@ export function adoptNewest(state: ExchangerState, newest: SignedAccountantPromi
   }
   const refused = inFlight === undefined ? [] : [inFlight.batch.epoch]
   const retired = [...refused, ...state.retired].filter((epoch) => epoch > newest.epoch)
-  return { ...rest, pending, retired, epoch: maxOf(state.epoch, newest.epoch + 1n), newest }
+  // All that it promised was credited by it; what of that were bounties only the lost state knew.
+  const creditedSum = newest.amount - state.bountySum
+  return { ...rest, pending, retired, epoch: maxOf(state.epoch, newest.epoch + 1n), newest, creditedSum }
 }
 
 /**

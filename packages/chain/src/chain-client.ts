@@ -15,7 +15,7 @@ import {
   TimeoutError,
   type Transport,
 } from 'viem'
-import { ipc } from 'viem/node'
+import { ipcTransport } from './ipc-transport.ts'
 
 export interface ChainOptions {
   /** `http(s)://…`, or the path of a node's IPC socket. */
@@ -60,7 +60,7 @@ const publicClientOf = (rpcUrl: string, pollingInterval: number): PublicClient =
 
 export function transportTo(rpcUrl: string): Transport {
   const options = { timeout: rpcTimeoutMs, retryCount: 2 }
-  return rpcUrl.startsWith('/') ? ipc(rpcUrl, options) : http(rpcUrl, { ...options, batch: { wait: 0 } })
+  return rpcUrl.startsWith('/') ? ipcTransport(rpcUrl, options) : http(rpcUrl, { ...options, batch: { wait: 0 } })
 }
 
 /** Turns what a node did wrong into one fault that programs wait out. */

@@ -81,6 +81,26 @@ describe('an exit', () => {
     expect((gasBefore - gasAfter) * 100n).toBeLessThanOrEqual(request.exit.fee)
   })
 
+  test('pays its fee when it is due, although the chain showed times long past when it was announced', async () => {
+    const person = await registered()
+    const request = await exitOf(person)
+    const before = await here.balanceOf(us())
+    let looks = 0
+    here.rpc.change = ({ method }, result) => {
+      if (method !== 'eth_getBlockByNumber') return result
+      looks++
+      return { ...(result as object), timestamp: '0x1' }
+    }
+    expect(await here.carry(request)).toMatchObject({ status: 'mined' })
+    looks = 0
+    await until(() => looks > 0)
+    await until(async () => (await network().status()).queue.waiting === 0)
+    here.rpc.change = undefined
+    await here.passTime(delayS + 1)
+    await until(async () => (await here.balanceOf(us())) > before)
+    expect((await here.balanceOf(us())) - before).toBe(request.exit.fee)
+  })
+
   test('from a channel that was never opened is refused: the call would succeed, and do nothing', async () => {
     expect(await here.carry(await exitOf(await here.newcomer()))).toMatchObject({ code: 'channel-not-open' })
   })

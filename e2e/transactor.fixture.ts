@@ -56,6 +56,8 @@ export interface TransactorWorld {
   readonly transactor: () => Transactor
   /** An endpoint that answers as the test says; the transactor uses it. */
   readonly rpc: FaultyRpc
+  /** A second endpoint of the same chain, which the transactor uses where the test asked for it. */
+  readonly second: FaultyRpc
   /** Ends it as a crash would leave it, and starts it anew on the same disk. */
   restart(change?: Partial<NetworkOptions>): Promise<void>
   newcomer(paidIn?: bigint): Promise<Person>
@@ -82,10 +84,18 @@ export interface FaultyRpc {
   readonly url: string
   /** Gets each body; undefined passes it on to the chain. */
   answer: ((body: string) => string | number | undefined | Promise<string | number | undefined>) | undefined
-  /** Changes what the chain answered. */
+  /** Changes what the chain answered: a result, or an error of the node's. */
   change:
     | ((call: { readonly method: string; readonly params: readonly unknown[] }, result: unknown) => unknown)
     | undefined
+}
+
+/** The node says no. */
+export class RpcError {
+  readonly error: unknown
+  constructor(error: unknown) {
+    this.error = error
+  }
 }
 
 export const pollingMs = 20
@@ -94,12 +104,17 @@ export async function openTransactorWorld(
   crypto: Crypto,
   host: string,
   change: Partial<NetworkOptions> = {},
+  { endpoints = 1 }: { readonly endpoints?: 1 | 2 } = {},
 ): Promise<TransactorWorld> {
   const world = await openTestChain(crypto, host)
-  const { server, rpc } = await openFaultyRpc(host, world.chain.rpcUrl)
+  const [{ server, rpc }, other] = await Promise.all([
+    openFaultyRpc(host, 8546, world.chain.rpcUrl),
+    openFaultyRpc(host, 8547, world.chain.rpcUrl),
+  ])
+  const rpcUrls = [rpc.url, other.rpc.url].slice(0, endpoints)
   const options = (more: Partial<NetworkOptions> = {}): NetworkOptions => ({
     ...defaultNetworkOptions,
-    profile: { ...world.profile, rpcUrls: [rpc.url] },
+    profile: { ...world.profile, rpcUrls },
     key: richKeys.transactor,
     mystPerNative: 100n * myst,
     storePath: `${world.dir}/transactor.db`,
@@ -142,6 +157,7 @@ export async function openTransactorWorld(
   return {
     world,
     rpc,
+    second: other.rpc,
     sign,
     options,
     async passTime(seconds) {
@@ -204,8 +220,10 @@ export async function openTransactorWorld(
     node: (method, ...params) => world.chain.client.rpc.request({ method, params } as never),
     async close() {
       await transactor.close()
-      server.closeAllConnections()
-      server.close()
+      for (const proxy of [server, other.server]) {
+        proxy.closeAllConnections()
+        proxy.close()
+      }
       await world.close()
     },
   }
@@ -216,9 +234,9 @@ interface RpcCall {
   readonly params: readonly unknown[]
 }
 
-async function openFaultyRpc(host: string, target: string): Promise<{ server: Server; rpc: FaultyRpc }> {
+async function openFaultyRpc(host: string, port: number, target: string): Promise<{ server: Server; rpc: FaultyRpc }> {
   const rpc: { -readonly [K in keyof FaultyRpc]: FaultyRpc[K] } = {
-    url: `http://${host}:8546`,
+    url: `http://${host}:${port}`,
     answer: undefined,
     change: undefined,
   }
@@ -240,14 +258,17 @@ async function openFaultyRpc(host: string, target: string): Promise<{ server: Se
     const { change } = rpc
     if (change === undefined) return answered
     const asked = [JSON.parse(body)].flat() as (RpcCall & { readonly id: number })[]
-    const one = (answer: { readonly id: number; readonly result?: unknown }) => {
+    const one = (answer: { readonly id: number; readonly result?: unknown; readonly error?: unknown }) => {
       const call = asked.find(({ id }) => id === answer.id)
-      return call === undefined || !('result' in answer) ? answer : { ...answer, result: change(call, answer.result) }
+      if (call === undefined) return answer
+      const given = change(call, 'error' in answer ? new RpcError(answer.error) : answer.result)
+      const head = { jsonrpc: '2.0', id: answer.id }
+      return given instanceof RpcError ? { ...head, error: given.error } : { ...head, result: given }
     }
     const answers = JSON.parse(answered)
     return JSON.stringify(Array.isArray(answers) ? answers.map(one) : one(answers))
   }
-  await new Promise<void>((resolve) => server.listen(8546, host, resolve))
+  await new Promise<void>((resolve) => server.listen(port, host, resolve))
   return { server, rpc }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { connectChain, openChain, reach } from '@myst/chain'
+import { connectChain, openChains, reach } from '@myst/chain'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { type Address, type Crypto, channelAddress, Fault, maxBatchBytes } from '@myst/protocol'
 import { openSqliteStore } from '@myst/store'
@@ -46,8 +46,8 @@ export interface Accountant {
 /** A promise that adds less than a millionth of a MYST is not worth its check. */
 export const minDelta = 10n ** 12n
 
-/** Each look at a channel asks them all. */
-const maxRpcs = 3
+/** Of what is under way. */
+const pollingMs = 100
 
 /** An exit that is over gives the channel its capacity back: nobody waits for that. */
 const lookAtExitsEveryMs = 5_000
@@ -64,9 +64,9 @@ export async function startAccountant(
   const { chainId } = profile
   const crypto = await loadNativeCrypto()
   const [rpcUrl = ''] = profile.rpcUrls
-  const client = await connectChain({ rpcUrl, chainId, pollingMs: 100 })
+  const client = await connectChain({ rpcUrl, chainId, pollingMs })
   // What they say is checked against the first one's, so they need not be there yet.
-  const others = profile.rpcUrls.slice(1, maxRpcs).map((url) => openChain({ rpcUrl: url, chainId }))
+  const others = openChains(profile.rpcUrls, { chainId, pollingMs }).slice(1)
   const terms = await readTerms(client, profile, accountant)
   const { operator } = terms
   const operatorKey = keyOf(crypto, asked, operator)
@@ -79,7 +79,7 @@ export async function startAccountant(
   const domain = { chainId, verifyingContract: accountant }
   const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
   const ledger = await openLedger({ store: ledgerStore, crypto, sign: signatures.signDecisions })
-  const clients = [client, ...others]
+  const clients = [client, ...others] as const
   const { contracts } = profile
   const recovery = createRecoveryService(
     { crypto, ledger, findSigners: signatures.findSigners, now, log },
@@ -99,7 +99,7 @@ export async function startAccountant(
     { chainId, accountant, feeRate: Number(terms.feeRate), minDelta },
   )
   const gasPrice = () => reach(rpcUrl, () => client.rpc.getGasPrice())
-  const money = openMoney({ client, store, crypto, ledger, channels, gasPrice, now, log }, options, terms)
+  const money = openMoney({ clients, store, crypto, ledger, channels, gasPrice, now, log }, options, terms)
   const metrics = createMetrics(
     {
       running: () => ledger.running,

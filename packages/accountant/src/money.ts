@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ChainClient } from '@myst/chain'
+import { type ChainClient, createEndpoints } from '@myst/chain'
 import type { Crypto, Fault } from '@myst/protocol'
 import type { RecordStore } from '@myst/store'
 import { type ChainBook, createChainBook } from './chain-book.ts'
@@ -27,7 +27,8 @@ export interface Money {
 }
 
 export interface MoneyDeps {
-  readonly client: ChainClient
+  /** The first one keeps the book; all of them see to transactions. */
+  readonly clients: readonly [ChainClient, ...ChainClient[]]
   readonly store: RecordStore
   readonly crypto: Crypto
   readonly ledger: Ledger
@@ -38,7 +39,7 @@ export interface MoneyDeps {
 }
 
 export function openMoney(
-  { client, store, crypto, ledger, channels, gasPrice, now, log }: MoneyDeps,
+  { clients, store, crypto, ledger, channels, gasPrice, now, log }: MoneyDeps,
   options: AccountantOptions,
   { operator, exitDelay }: Terms,
 ): Money {
@@ -46,11 +47,11 @@ export function openMoney(
   const exitDelayMs = Number(exitDelay) * 1000
   const onFault = (fault: Fault) => log(fault.message)
   const transactions = createTransactions(
-    { client, store, onFault },
+    { endpoints: createEndpoints(clients, { onFault }), store, now, onFault },
     { key: options.operatorKey, depth: profile.confirmationDepth, maxGasPrice: options.maxGasPrice },
   )
   const chain = createChainBook(
-    { client, store, isOurs: (channel) => ledger.get('channels', channel) !== undefined },
+    { client: clients[0], store, isOurs: (channel) => ledger.get('channels', channel) !== undefined },
     profile,
     { accountant, operator },
   )

@@ -7,10 +7,10 @@
 
 import {
   type Call,
-  type ChainClient,
   createOutbox,
   defaultOutboxOptions,
-  estimateCall,
+  type Endpoints,
+  estimateCallOn,
   type Outcome,
   sendingSchema,
 } from '@myst/chain'
@@ -25,7 +25,7 @@ export interface Transactions {
    * for that one instead: what it was for is on its way, or can be asked for again.
    *
    * @param worth what its gas may cost at most, in the chain's smallest unit; absent: whatever the price limit allows.
-   * @throws Fault `transaction-refused`, `gas-too-dear`, `chain-unreachable`: nothing was sent; `transaction-reverted`,
+   * @throws Fault `transaction-refused`, `gas-too-dear`, `chain-unreachable`, `chain-disagrees`: nothing was sent; `transaction-reverted`,
    * `transaction-displaced`: it used gas, or its nonce; `transaction-pending`: the program ends, and goes on with it.
    */
   send(name: string, call: Call, worth?: bigint): Promise<void>
@@ -53,10 +53,15 @@ const maxWaiting = 10_000
 const sendingTable = table('sendings', sendingSchema)
 
 export function createTransactions(
-  deps: { readonly client: ChainClient; readonly store: RecordStore; readonly onFault: (fault: Fault) => void },
+  deps: {
+    readonly endpoints: Endpoints
+    readonly store: RecordStore
+    readonly now: () => number
+    readonly onFault: (fault: Fault) => void
+  },
   options: TransactionOptions,
 ): Transactions {
-  const { client, store, onFault } = deps
+  const { endpoints, store, now, onFault } = deps
   const { maxGasPrice } = options
   const ending = new Map<string, PromiseWithResolvers<Outcome>>()
   const sending = new Map<string, Promise<void>>()
@@ -66,7 +71,8 @@ export function createTransactions(
 
   const outbox = createOutbox(
     {
-      client,
+      endpoints,
+      now,
       journal: {
         load: () => [...sendingTable.load(store)].map(([id, record]) => ({ id, ...record })),
         put: ({ id, ...record }) => store.commit([sendingTable.put(id, record)]),
@@ -102,7 +108,7 @@ export function createTransactions(
   }
 
   async function launch(name: string, call: Call, worth: bigint | undefined): Promise<void> {
-    const { gas: estimated, ...encoded } = await estimateCall(client, outbox.address, call)
+    const { gas: estimated, ...encoded } = await estimateCallOn(endpoints, outbox.address, call)
     const gas = (estimated * 5n) / 4n
     const affordable = worth === undefined ? maxGasPrice : worth / gas
     const maxFeePerGas = affordable < maxGasPrice ? affordable : maxGasPrice

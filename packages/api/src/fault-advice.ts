@@ -220,6 +220,11 @@ const nodeAdvice = {
     what: ({ rpcUrl, served, expected }) => `${rpcUrl} serves chain ${served}, not chain ${expected}.`,
     todo: 'Use the network profile of this chain, or a blockchain node of the other.',
   },
+  'chain-disagrees': {
+    status: 503,
+    what: ({ about }) => `The blockchain nodes of the network profile say different things of ${about}.`,
+    todo: 'One of them is late, or wrong. What depends on it waits; if it does not pass, take the wrong one out of rpcUrls.',
+  },
   'network-unreachable': {
     status: 503,
     what: "None of the network's full nodes answers.",

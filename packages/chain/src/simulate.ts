@@ -16,6 +16,7 @@ import {
   encodeFunctionData,
 } from 'viem'
 import { type ChainClient, reach } from './chain-client.ts'
+import type { Endpoints } from './endpoints.ts'
 
 export interface Call<
   A extends Abi = Abi,
@@ -72,4 +73,39 @@ export async function estimateCall(client: ChainClient, from: Address, call: Cal
   const data = encodeFunctionData({ abi, functionName, args } as never)
   const gas = await reach(client.rpcUrl, () => client.rpc.estimateGas({ account: from, to, data }))
   return { to, data, gas }
+}
+
+/** State may differ by a block between endpoints, and a first use of some slots with it; by more than this it is a lie. */
+const maxGasFactor = 4n
+
+/**
+ * What all endpoints say of a call: the most gas of any, since what is not used is not paid, and too little reverts.
+ *
+ * @throws Fault `transaction-refused` where all refuse it for one reason, `chain-disagrees`, `chain-unreachable`,
+ * `chain-wrong-id`.
+ */
+export async function estimateCallOn(endpoints: Endpoints, from: Address, call: Call): Promise<EncodedCall> {
+  const answers = await endpoints.ask(async (client) => {
+    try {
+      return { taken: await estimateCall(client, from, call) }
+    } catch (fault) {
+      if (fault instanceof Fault && fault.code === 'transaction-refused') return { refused: fault }
+      throw fault
+    }
+  })
+  const taken = answers.flatMap(({ value }) => value.taken ?? [])
+  const refused = answers.flatMap(({ value }) => value.refused ?? [])
+  const [refusal] = refused
+  const isOneReason = refused.every(({ facts }) => facts.error === refusal?.facts.error)
+  if (refusal !== undefined && taken.length === 0 && isOneReason) throw refusal
+  const [most, ...others] = taken.toSorted((one, other) => Number(other.gas - one.gas))
+  const least = others.at(-1) ?? most
+  if (most !== undefined && least !== undefined && refusal === undefined && most.gas <= least.gas * maxGasFactor) {
+    return most
+  }
+  const said = answers.map(({ client, value }) => [
+    client.rpcUrl,
+    value.taken === undefined ? String(value.refused.facts.error) : `${value.taken.gas} gas`,
+  ])
+  throw endpoints.disagree(`the call ${call.name}`, Object.fromEntries(said))
 }

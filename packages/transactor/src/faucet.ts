@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Call, type ChainClient, isTestToken } from '@myst/chain'
+import { type Call, type Endpoints, isTestToken } from '@myst/chain'
 import { testMystTokenAbi } from '@myst/contracts'
 import { createBuckets } from '@myst/program'
 import {
@@ -52,11 +52,11 @@ export interface Faucet {
   /**
    * Answers at once: the gift is on its way, or was given.
    *
-   * @throws Fault `chain-unreachable`, `faucet-not-test-network`.
+   * @throws Fault `chain-unreachable`, `chain-disagrees`, `faucet-not-test-network`.
    */
   give(to: Address, address: string): Promise<Verdict<FaucetRefusal, Gift>>
   stateOf(id: Bytes32): TransactorState | undefined
-  /** @throws Fault `faucet-not-test-network`, `chain-unreachable`. */
+  /** @throws Fault `faucet-not-test-network`, `chain-unreachable`, `chain-disagrees`. */
   check(): Promise<void>
   leftToday(): number
 }
@@ -72,7 +72,7 @@ export interface FaucetOptions {
 
 export interface FaucetDeps {
   readonly crypto: Crypto
-  readonly client: ChainClient
+  readonly endpoints: Endpoints
   readonly store: RecordStore
   readonly runner: Runner
   readonly quoter: Quoter
@@ -100,8 +100,9 @@ export function createFaucet(deps: FaucetDeps, options: FaucetOptions): Faucet {
 
   async function check(): Promise<void> {
     if (checked) return
-    if (!(await isTestToken(deps.client, options.token))) {
-      throw new Fault('faucet-not-test-network', { token: options.token, chainId: deps.client.chainId })
+    const { endpoints } = deps
+    if (!(await endpoints.agree('the token', (client) => isTestToken(client, options.token)))) {
+      throw new Fault('faucet-not-test-network', { token: options.token, chainId: endpoints.chainId })
     }
     checked = true
   }

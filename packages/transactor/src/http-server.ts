@@ -6,6 +6,7 @@
  * @module
  */
 
+import { isWaitedOut } from '@myst/chain'
 import { addressBlock } from '@myst/program'
 import {
   callsWithoutFee,
@@ -43,8 +44,7 @@ export function createHttpServer({ networks, trustProxy, log }: HttpOptions): Fa
   server.addContentTypeParser(cbor, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const statusCode = error.statusCode ?? 500
-    if (error instanceof Fault && error.code === 'chain-unreachable')
-      return refuse(reply, { code: 'chain-unreachable' })
+    if (isWaitedOut(error)) return refuse(reply, { code: 'chain-unreachable' })
     if (statusCode >= 500)
       log(`${request.method} ${request.url}: ${error instanceof Fault ? error.message : error.stack}`)
     // What is on disk is unknown then: the program ends.

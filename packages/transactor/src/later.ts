@@ -7,8 +7,7 @@
  * @module
  */
 
-import type { Call, ChainClient } from '@myst/chain'
-import { reach } from '@myst/chain'
+import { type Call, type Endpoints, reach } from '@myst/chain'
 import { accountantAbi, consumerChannelAbi } from '@myst/contracts'
 import {
   type Address,
@@ -39,7 +38,7 @@ export interface Later {
 
 export interface LaterDeps {
   readonly crypto: Crypto
-  readonly client: ChainClient
+  readonly endpoints: Endpoints
   readonly store: RecordStore
   readonly runner: () => Runner
   readonly nativeOf: (fee: bigint) => bigint
@@ -70,7 +69,7 @@ const laterTable = table(
 const againAfterMs = 3_600_000
 
 export function createLater(deps: LaterDeps): Later {
-  const { client, store, now } = deps
+  const { endpoints, store, now } = deps
   const known = laterTable.load(store)
   const underway = new Set<string>()
 
@@ -87,20 +86,28 @@ export function createLater(deps: LaterDeps): Later {
     return [laterTable.remove(id)]
   }
 
-  /** Pending on chain, with us as the fee's payee? Its due time in seconds; 0n where it is not. */
+  /** Pending on chain, with us as the fee's payee? Its due time in seconds; 0n where all say that it is not. */
   async function dueAt(call: LaterCall): Promise<bigint> {
-    const { rpc, rpcUrl } = client
-    const pending: { readonly transactor: string; readonly dueAt: bigint } = await reach(rpcUrl, async () =>
-      call.kind === 'finalize-exit'
-        ? await rpc.readContract({ address: call.channel, abi: consumerChannelAbi, functionName: 'exit' })
-        : await rpc.readContract({
-            address: call.accountant,
-            abi: accountantAbi,
-            functionName: 'pendingDecrease',
-            args: [call.identity],
-          }),
+    return endpoints.agree('what is pending', ({ rpc, rpcUrl }) =>
+      reach(rpcUrl, async () => {
+        const pending: { readonly transactor: string; readonly dueAt: bigint } =
+          call.kind === 'finalize-exit'
+            ? await rpc.readContract({ address: call.channel, abi: consumerChannelAbi, functionName: 'exit' })
+            : await rpc.readContract({
+                address: call.accountant,
+                abi: accountantAbi,
+                functionName: 'pendingDecrease',
+                args: [call.identity],
+              })
+        return pending.transactor.toLowerCase() === deps.runner().outbox.address ? pending.dueAt : 0n
+      }),
     )
-    return pending.transactor.toLowerCase() === deps.runner().outbox.address ? pending.dueAt : 0n
+  }
+
+  /** The latest of all: what is sent too early is refused by the simulation. */
+  async function blockTime(): Promise<bigint> {
+    const answers = await endpoints.ask(({ rpc, rpcUrl }) => reach(rpcUrl, () => rpc.getBlock({ blockTag: 'latest' })))
+    return answers.reduce((latest, { value }) => (value.timestamp > latest ? value.timestamp : latest), 0n)
   }
 
   function toSend(call: LaterCall): Call {
@@ -121,8 +128,9 @@ export function createLater(deps: LaterDeps): Later {
   async function send(id: string, call: LaterCall, fee: bigint): Promise<void> {
     const due = await dueAt(call)
     if (due === 0n) return store.commit(forget(id))
-    const { timestamp } = await reach(client.rpcUrl, () => client.rpc.getBlock({ blockTag: 'latest' }))
-    if (timestamp < due) return postpone(id, now() + Number(due - timestamp) * 1000)
+    const leftMs = Number(due - (await blockTime())) * 1000
+    // A chain whose time goes backward for a while must not put it off for as long as that.
+    if (leftMs > 0) return postpone(id, now() + Math.min(leftMs, againAfterMs))
     const added = deps.runner().add({
       id: laterId(id),
       owner: `later ${call.identity}`,

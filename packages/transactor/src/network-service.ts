@@ -4,7 +4,15 @@
  * @module
  */
 
-import { createOutbox, defaultOutboxOptions, openChain, reach } from '@myst/chain'
+import {
+  createEndpoints,
+  createOutbox,
+  defaultOutboxOptions,
+  type Endpoints,
+  isWaitedOut,
+  openChains,
+  reach,
+} from '@myst/chain'
 import {
   type Address,
   type Bytes32,
@@ -101,21 +109,22 @@ export async function openNetwork(deps: NetworkDeps, options: NetworkOptions): P
   if (options.mystPerNative < 1n) throw new Fault('config-invalid', { name: 'mystPerNative', wanted: 'at least 1' })
   const log = (line: string) => deps.log(`${networkId}: ${line}`)
   const faults = faultCounter(log)
-  const [rpcUrl = ''] = profile.rpcUrls
-  const client = openChain({ rpcUrl, chainId: profile.chainId, pollingMs: options.pollingMs })
+  if (profile.rpcUrls.length === 0) throw new Fault('config-invalid', { name: 'rpcUrls', wanted: 'at least one' })
+  const clients = openChains(profile.rpcUrls, { chainId: profile.chainId, pollingMs: options.pollingMs })
+  const endpoints = createEndpoints(clients, { onFault: faults.note })
   const store = openSqliteStore(options.storePath)
 
   const dayBook = createDayBook(store, now)
   const runner = createRunner(
     {
-      client,
+      endpoints,
       store,
       dayBook,
       now,
       onFault: faults.note,
       openOutbox: (hooks) =>
         createOutbox(
-          { client, ...hooks, onFault: faults.note },
+          { endpoints, now, ...hooks, onFault: faults.note },
           {
             key: options.key,
             depth: profile.confirmationDepth,
@@ -128,9 +137,9 @@ export async function openNetwork(deps: NetworkDeps, options: NetworkOptions): P
   )
   const { outbox } = runner
   const { address } = outbox
-  const quoter = createQuoter({ client, store, now }, { transactor: address, mystPerNative: options.mystPerNative })
+  const quoter = createQuoter({ endpoints, store, now }, { transactor: address, mystPerNative: options.mystPerNative })
   const { nativeOf } = quoter
-  const later = createLater({ crypto, client, store, runner: () => runner, nativeOf, now, onFault: faults.note })
+  const later = createLater({ crypto, endpoints, store, runner: () => runner, nativeOf, now, onFault: faults.note })
   const carrier = createCarrier(
     {
       crypto,
@@ -140,7 +149,7 @@ export async function openNetwork(deps: NetworkDeps, options: NetworkOptions): P
       dayBook,
       reverts: createReverts(store, now),
       later,
-      worthOf: (signed) => worthOf({ crypto, client }, profile, signed),
+      worthOf: (signed) => worthOf({ crypto, endpoints }, profile, signed),
       now,
     },
     {
@@ -156,7 +165,7 @@ export async function openNetwork(deps: NetworkDeps, options: NetworkOptions): P
     options.faucet === undefined
       ? undefined
       : createFaucet(
-          { crypto, client, store, runner, quoter, dayBook, now },
+          { crypto, endpoints, store, runner, quoter, dayBook, now },
           { token: profile.contracts.token, maxLostPerDay: options.maxLostPerDay, ...options.faucet },
         )
 
@@ -180,27 +189,22 @@ export async function openNetwork(deps: NetworkDeps, options: NetworkOptions): P
   timer.unref()
 
   async function status(): Promise<NetworkStatus> {
-    const chain = await reach(rpcUrl, async () => {
-      const [served, head, balance, price] = await Promise.all([
-        client.rpc.getChainId(),
-        client.rpc.getBlockNumber(),
-        client.rpc.getBalance({ address }),
-        client.rpc.getGasPrice(),
-      ])
-      return { served, head, balance, price }
-    }).catch((fault: Fault) => faults.note(fault))
+    const chain = await readGas(endpoints, address).catch((fault: Fault) => faults.note(fault))
     const [today, yesterday] = [dayBook.today(), dayBook.yesterday()]
     const left = chain && daysLeft(chain.balance, today.spent, yesterday.spent)
     const low =
       chain !== undefined &&
       ((left !== undefined && left < lowBelowDays) || chain.balance < lowBelowCalls * largestCallGas * chain.price)
     const underway = outbox.underway()
+    const { away, disagreements } = endpoints.health()
     return {
       networkId,
       chainId: String(profile.chainId),
       transactor: address,
       chain: {
-        reachable: chain !== undefined && BigInt(chain.served) === profile.chainId,
+        reachable: chain !== undefined,
+        endpoints: endpoints.size,
+        ...{ endpointsAway: away, disagreements },
         head: chain && String(chain.head),
         faults: faults.count(),
       },
@@ -225,7 +229,7 @@ export async function openNetwork(deps: NetworkDeps, options: NetworkOptions): P
   try {
     // A faucet where MYST is worth something must not even start; while the chain is away it gives nothing.
     await faucet?.check().catch((fault: Fault) => {
-      if (fault.code !== 'chain-unreachable') throw fault
+      if (!isWaitedOut(fault)) throw fault
       faults.note(fault)
     })
     looking = later.look()
@@ -246,6 +250,27 @@ export async function openNetwork(deps: NetworkDeps, options: NetworkOptions): P
     hurry: carrier.hurry,
     close,
   }
+}
+
+/** The least of what is left, the most of what it costs: nobody is told too late that gas runs low. */
+async function readGas(endpoints: Endpoints, address: Address) {
+  const answers = await endpoints.ask(({ rpc, rpcUrl }) =>
+    reach(rpcUrl, async () => {
+      const [head, balance, price] = await Promise.all([
+        rpc.getBlockNumber(),
+        rpc.getBalance({ address }),
+        rpc.getGasPrice(),
+      ])
+      return { head, balance, price }
+    }),
+  )
+  return answers
+    .map(({ value }) => value)
+    .reduce((worst, one) => ({
+      head: one.head < worst.head ? one.head : worst.head,
+      balance: one.balance < worst.balance ? one.balance : worst.balance,
+      price: one.price > worst.price ? one.price : worst.price,
+    }))
 }
 
 /** A chain that is away says so every second: the log hears it once, and when it changes. */

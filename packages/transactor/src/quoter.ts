@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type ChainClient, reach } from '@myst/chain'
+import { type Endpoints, reach } from '@myst/chain'
 import {
   type Address,
   ceilDivide,
@@ -61,10 +61,10 @@ const validMs = 120_000
 const quoteTable = table('quotes', quoteSchema)
 
 export function createQuoter(
-  deps: { readonly client: ChainClient; readonly store: RecordStore; readonly now: () => number },
+  deps: { readonly endpoints: Endpoints; readonly store: RecordStore; readonly now: () => number },
   { transactor, mystPerNative }: QuoterOptions,
 ): Quoter {
-  const { client, store, now } = deps
+  const { endpoints, store, now } = deps
   const issued = new Map<TransactorCall, readonly Quote[]>()
   for (const [key, quote] of quoteTable.load(store)) {
     const call = transactorCalls.find((name) => key.startsWith(`${name}:`))
@@ -72,7 +72,7 @@ export function createQuoter(
   }
 
   async function costNow(call: TransactorCall): Promise<bigint> {
-    const gasPrice = await reach(client.rpcUrl, () => client.rpc.getGasPrice())
+    const gasPrice = await dearest(endpoints)
     return ceilDivide(gasOf[call] * gasPrice * mystPerNative * marginPercent, 100n * 10n ** 18n)
   }
 
@@ -115,4 +115,10 @@ export function createQuoter(
     lastFee: (call) => issued.get(call)?.at(-1)?.fee ?? 0n,
     nativeOf: (fee) => (fee * 10n ** 18n) / mystPerNative,
   }
+}
+
+/** Of all endpoints: a fee that is too low would bind us to carry at a loss, or never. */
+export async function dearest(endpoints: Endpoints): Promise<bigint> {
+  const answers = await endpoints.ask(({ rpc, rpcUrl }) => reach(rpcUrl, () => rpc.getGasPrice()))
+  return answers.reduce((most, { value }) => (value > most ? value : most), 0n)
 }

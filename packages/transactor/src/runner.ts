@@ -7,7 +7,15 @@
  * @module
  */
 
-import { type Call, type ChainClient, estimateCall, type Outbox, type OutboxDeps, type Outcome } from '@myst/chain'
+import {
+  type Call,
+  type Endpoints,
+  estimateCallOn,
+  isWaitedOut,
+  type Outbox,
+  type OutboxDeps,
+  type Outcome,
+} from '@myst/chain'
 import { createFairQueue } from '@myst/program'
 import { type Bytes32, Fault } from '@myst/protocol'
 import type { RecordStore, RecordWrite } from '@myst/store'
@@ -54,7 +62,7 @@ export interface Runner {
 }
 
 export interface RunnerDeps {
-  readonly client: ChainClient
+  readonly endpoints: Endpoints
   readonly store: RecordStore
   readonly dayBook: DayBook
   readonly now: () => number
@@ -77,7 +85,7 @@ const maxJobsPerOwner = 8
 const maxAtOnce = 16
 
 export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
-  const { client, store, dayBook } = deps
+  const { endpoints, store, dayBook } = deps
   const queue = createFairQueue<Job>({ maxItems: maxJobs, maxPerOwner: maxJobsPerOwner })
   const jobs = new Map<string, Job>()
   const busy = new Set<string>()
@@ -165,7 +173,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     try {
       const code = await job.check?.()
       if (code !== undefined) return finish(job, { kind: 'refused', code })
-      const { gas: estimated, ...encoded } = await estimateCall(client, outbox.address, job.toSend)
+      const { gas: estimated, ...encoded } = await estimateCallOn(endpoints, outbox.address, job.toSend)
       const gas = withMargin(estimated)
       const maxFeePerGas = job.pays / (gas + job.laterGas)
       if ((await outbox.send({ id: job.id, ...encoded, gas, maxFeePerGas })) === 'sent') return
@@ -176,7 +184,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
       if (fault.code !== 'transaction-refused') {
-        if (!waitedOut.has(fault.code)) throw fault
+        if (!isWaitedOut(fault)) throw fault
         deps.onFault(fault)
         return park(job)
       }
@@ -221,8 +229,6 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
 
 /** More than an estimate says: state may differ a little when it is mined. What is not used is not paid. */
 const withMargin = (gas: bigint): bigint => (gas * 5n) / 4n
-
-const waitedOut: ReadonlySet<string> = new Set(['chain-unreachable', 'chain-wrong-id'])
 
 /** What the contracts answer to a message that they have taken before. */
 const alreadyDone: ReadonlySet<string> = new Set([

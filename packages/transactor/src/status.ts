@@ -13,7 +13,15 @@ export interface NetworkStatus {
   readonly networkId: string
   readonly chainId: string
   readonly transactor: Address
-  readonly chain: { readonly reachable: boolean; readonly head: string | undefined; readonly faults: number }
+  readonly chain: {
+    readonly reachable: boolean
+    readonly head: string | undefined
+    readonly faults: number
+    readonly endpoints: number
+    readonly endpointsAway: number
+    /** How often two of them said different things, since the start. */
+    readonly disagreements: number
+  }
   readonly gas: {
     readonly balance: string | undefined
     readonly price: string | undefined
@@ -78,6 +86,12 @@ export function renderMetrics(
     counter('transactions_displaced_total', 'Nonces that another used.', (status) => status.outbox.displaced),
     counter('chain_faults_total', 'Times the chain did not answer as it should.', (status) => status.chain.faults),
     gauge('chain_reachable', '1 where the chain answers.', (status) => Number(status.chain.reachable)),
+    gauge('chain_endpoints_away', 'RPC endpoints left out just now.', (status) => status.chain.endpointsAway),
+    counter(
+      'chain_disagreements_total',
+      'Times two endpoints said different things; what depends on it waited.',
+      (status) => status.chain.disagreements,
+    ),
     gauge('chain_head_block', 'Number of the newest block.', (status) => sum(status.chain.head)),
     gauge('gas_price_wei', 'What a unit of gas costs now.', (status) => sum(status.gas.price)),
     gauge('gas_balance_wei', 'What is left for gas.', (status) => sum(status.gas.balance)),

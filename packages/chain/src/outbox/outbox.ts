@@ -12,20 +12,25 @@
  * what was dropped cannot make a gap. Should there be one all the same (an old backup, a node that was wrong), it is
  * filled with transactions that do nothing, and so is a nonce whose call cannot pay today's price while others wait.
  *
+ * Of several endpoints none is believed alone: see `witnesses.ts`. While they disagree on a nonce or a receipt, what depends on
+ * it waits.
+ *
  * @module
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Address, Fault, type Hex, toHex } from '@myst/protocol'
-import { keccak256, TransactionNotFoundError, type TransactionReceipt, TransactionReceiptNotFoundError } from 'viem'
+import { keccak256 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { type ChainClient, reach } from '../chain-client.ts'
-import { readFees, transferGas } from '../deployment/fees.ts'
-import { broadcast } from '../deployment/transaction.ts'
+import { transferGas } from '../deployment/fees.ts'
+import { type Endpoints, isWaitedOut } from '../endpoints.ts'
 import { firstOffer, type Market, type Offer, type Outcome, raiseOffer, type Sending } from './sending.ts'
+import { createWitnesses, type Seen } from './witnesses.ts'
 
 export interface OutboxDeps {
-  readonly client: ChainClient
+  readonly endpoints: Endpoints
+  /** Tells which endpoint stands still. */
+  readonly now: () => number
   readonly journal: {
     load(): readonly Sending[]
     /** Durable when it returns. */
@@ -71,7 +76,7 @@ export interface Outbox {
    * Returns as soon as it is durable and was broadcast once; what becomes of it is told to `onEnd`.
    *
    * @returns `too-dear` where today's price is above `maxFeePerGas`: nothing was sent, and no nonce used.
-   * @throws Fault `chain-unreachable`, `chain-wrong-id`: nothing was sent.
+   * @throws Fault `chain-unreachable`, `chain-wrong-id`, `chain-disagrees`: nothing was sent.
    */
   send(call: CallToSend): Promise<'sent' | 'too-dear'>
   underway(): readonly Sending[]
@@ -92,17 +97,22 @@ interface Trail {
   sinceBlock: bigint
   /** How often its nonce was seen used, without a receipt for any of its hashes. */
   usedWithoutReceipt: number
+  /** How often in a row the endpoints said different things of it. */
+  disagreements: number
 }
 
+const newTrail = (sinceBlock: bigint): Trail => ({ sinceBlock, usedWithoutReceipt: 0, disagreements: 0 })
+
 export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
-  const { client, journal, onFault } = deps
-  const { rpc, rpcUrl, chainId } = client
+  const { endpoints, journal, onFault } = deps
+  const { chainId } = endpoints
   const account = privateKeyToAccount(toHex(options.key))
   const address = account.address.toLowerCase() as Address
   const sendings = new Map<string, Sending>(journal.load().map((sending) => [sending.id, sending]))
   const trails = new Map<string, Trail>()
   const counts = { replaced: 0, rebroadcast: 0, voided: 0, displaced: 0 }
   const gap = { atHead: 0n, told: false }
+  const witnesses = createWitnesses(endpoints, { address, depth: options.depth, now: deps.now })
 
   let turn: Promise<unknown> = Promise.resolve()
   let closing = false
@@ -113,33 +123,6 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
     const done = turn.then(work)
     turn = done.catch(() => {})
     return done
-  }
-
-  interface Seen {
-    readonly head: bigint
-    /** Transactions of ours that are mined: the next nonce the chain takes. */
-    readonly count: number
-  }
-
-  async function look(): Promise<Seen> {
-    const seen = await reach(rpcUrl, async () => {
-      const [served, block, count] = await Promise.all([
-        rpc.getChainId(),
-        rpc.getBlock({ blockTag: 'latest' }),
-        rpc.getTransactionCount({ address, blockTag: 'latest' }),
-      ])
-      if (typeof block.number !== 'bigint' || !Number.isSafeInteger(count)) throw new TypeError('no head, or no count')
-      return { served: BigInt(served), head: block.number, count }
-    })
-    // Another chain's counts and receipts would tell us that nonces are used, or free.
-    if (seen.served !== chainId) throw new Fault('chain-wrong-id', { rpcUrl, expected: chainId, served: seen.served })
-    return seen
-  }
-
-  async function market(): Promise<Market & { readonly legacy: boolean }> {
-    const { expected, most, priority } = await readFees(client)
-    const legacy = priority === undefined
-    return { expected, legacy, maxFeePerGas: most, maxPriorityFeePerGas: priority ?? most }
   }
 
   async function sign(
@@ -160,8 +143,8 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
   async function launch(sending: Sending, head: bigint): Promise<void> {
     journal.put(sending)
     sendings.set(sending.id, sending)
-    trails.set(sending.id, { sinceBlock: head, usedWithoutReceipt: 0 })
-    await broadcast(client, sending.raw)
+    trails.set(sending.id, newTrail(head))
+    await witnesses.spread(sending.raw)
   }
 
   function end(sending: Sending, outcome: Outcome): void {
@@ -172,39 +155,28 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
   }
 
   /** Its nonce is used: by which of its transactions, or by none of them? */
-  async function lookMined(sending: Sending, trail: Trail, { head }: Seen): Promise<void> {
-    const receipt = await receiptOf(sending)
-    if (receipt === undefined) return lookDisplaced(sending, trail, head)
+  async function lookMined(sending: Sending, trail: Trail): Promise<void> {
+    const word = await witnesses.wordOn(sending.attempts.map(({ hash }) => hash))
+    if (word.kind === 'disagree') return noteDisagreement(trail, 'receipt', { nonce: sending.nonce, ...word.facts })
+    trail.disagreements = 0
+    if (word.kind === 'unknown') return lookDisplaced(sending, trail)
     trail.usedWithoutReceipt = 0
-    if (head - receipt.blockNumber + 1n < BigInt(options.depth)) return
-    const { hash } = await reach(rpcUrl, () => rpc.getBlock({ blockNumber: receipt.blockNumber }))
-    // A node that keeps receipts of blocks that were taken back.
-    if (hash !== receipt.blockHash) return
-    const spent = receipt.gasUsed * receipt.effectiveGasPrice
-    const mined = sending.attempts.find((attempt) => attempt.hash === receipt.transactionHash)
-    if (mined?.isVoid !== false) return end(sending, { kind: 'displaced', spent })
-    end(sending, { kind: receipt.status === 'success' ? 'mined' : 'reverted', hash: mined.hash, spent })
+    if (word.kind === 'young') return
+    const { hash, succeeded, spent } = word.mined
+    const isVoid = sending.attempts.find((attempt) => attempt.hash === hash)?.isVoid ?? true
+    if (isVoid) return end(sending, { kind: 'displaced', spent })
+    end(sending, { kind: succeeded ? 'mined' : 'reverted', hash, spent })
   }
 
-  function receiptOf({ attempts }: Sending): Promise<TransactionReceipt | undefined> {
-    return reach(rpcUrl, async () => {
-      const found = await Promise.all(
-        attempts.map(({ hash }) => rpc.getTransactionReceipt({ hash }).catch(undefinedIfUnknown)),
-      )
-      const receipt = found.find((one) => one !== undefined)
-      if (receipt === undefined) return undefined
-      const asked = attempts.some(({ hash }) => hash === receipt.transactionHash)
-      const figures = [receipt.blockNumber, receipt.gasUsed, receipt.effectiveGasPrice]
-      if (!asked || !figures.every((figure) => typeof figure === 'bigint')) throw new TypeError('no receipt of ours')
-      return receipt
-    })
+  /** One that is a block late disagrees for a moment. */
+  function noteDisagreement(trail: Trail, about: string, facts: Fault['facts']): void {
+    trail.disagreements++
+    if (trail.disagreements === lateLooks) onFault(endpoints.disagree(about, facts))
   }
 
-  /** Only once the chain says so at depth, several times over: a second nonce for a call that is mined is a second effect. */
-  async function lookDisplaced(sending: Sending, trail: Trail, head: bigint): Promise<void> {
-    const deep = head - BigInt(options.depth - 1)
-    const count = await reach(rpcUrl, () => rpc.getTransactionCount({ address, blockNumber: deep < 0n ? 0n : deep }))
-    if (count <= sending.nonce) return
+  /** Only once all say so at depth, several times over: a second nonce for a call that is mined is a second effect. */
+  async function lookDisplaced(sending: Sending, trail: Trail): Promise<void> {
+    if (!(await witnesses.isUsedForAll(sending.nonce))) return
     trail.usedWithoutReceipt++
     if (trail.usedWithoutReceipt >= lateLooks) end(sending, { kind: 'displaced', spent: 0n })
   }
@@ -214,23 +186,21 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
     trail.usedWithoutReceipt = 0
     const newest = sending.attempts.at(-1)
     if (newest === undefined) return
-    const known = await reach(rpcUrl, () => rpc.getTransaction({ hash: newest.hash }).catch(undefinedIfUnknown))
-    if (known === undefined) {
-      // The blocks go on counting: some pools forget whatever the next block is too dear for.
-      await broadcast(client, sending.raw)
-      counts.rebroadcast++
-    }
+    // The blocks go on counting: some pools forget whatever the next block is too dear for.
+    if (await witnesses.spreadWhereUnknown(newest.hash, sending.raw)) counts.rebroadcast++
+    if (count.most > sending.nonce) noteDisagreement(trail, 'nonce', { nonce: sending.nonce, ...count })
+    else trail.disagreements = 0
     const passed = head - trail.sinceBlock
     // A chain that went back: count from there.
     if (passed < 0n) trail.sinceBlock = head
     if (passed < BigInt(options.stuckAfterBlocks)) return
-    const now = await market()
+    const now = await witnesses.market()
     const raised = newest.isVoid ? undefined : raiseOffer(newest, now, sending.maxFeePerGas)
     if (raised !== undefined) {
       counts.replaced++
       return launch(await sign(sending, raised, { legacy: now.legacy, isVoid: false }), head)
     }
-    const others = sendings.size > 1 && sending.nonce === count
+    const others = sendings.size > 1 && sending.nonce === count.most
     if (others && (newest.isVoid || passed >= BigInt(options.voidAfterBlocks))) await giveUp(sending, newest, now, head)
   }
 
@@ -245,7 +215,7 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
   /** Nonces below ours that nobody holds keep all of ours from being mined. */
   async function fillGap({ head, count }: Seen): Promise<void> {
     const lowest = Math.min(...[...sendings.values()].map(({ nonce }) => nonce))
-    if (!Number.isFinite(lowest) || lowest <= count) {
+    if (!Number.isFinite(lowest) || lowest <= count.least) {
       gap.atHead = head
       gap.told = false
       return
@@ -253,15 +223,15 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
     if (gap.atHead === 0n) gap.atHead = head
     // A node that is late shows a gap for a while.
     if (head - gap.atHead < BigInt(options.stuckAfterBlocks)) return
-    const now = await market()
-    const width = lowest - count
+    if (count.least !== count.most) return tellGap(endpoints.disagree('nonce', { ...count }))
+    const now = await witnesses.market()
+    const next = count.least
+    const width = lowest - next
     const affordable = deps.mayVoid(now.maxFeePerGas * transferGas * BigInt(width))
     if (width > maxGapNonces || !affordable) {
-      if (!gap.told) onFault(new Fault('nonce-gap', { address, next: count, lowest }))
-      gap.told = true
-      return
+      return tellGap(new Fault('nonce-gap', { address, next, lowest }))
     }
-    for (let nonce = count; nonce < lowest; nonce++) {
+    for (let nonce = next; nonce < lowest; nonce++) {
       const filler = { id: `void-${nonce}`, nonce, to: address, data: '0x', gas: transferGas, attempts: [] } as const
       const signed = await sign({ ...filler, maxFeePerGas: now.maxFeePerGas }, now, {
         legacy: now.legacy,
@@ -272,24 +242,38 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
     }
   }
 
+  function tellGap(fault: Fault): void {
+    if (!gap.told) onFault(fault)
+    gap.told = true
+  }
+
   async function lookAtAll(): Promise<void> {
-    const seen = await look()
+    const seen = await witnesses.look()
     await fillGap(seen)
     for (const sending of [...sendings.values()].sort((one, other) => one.nonce - other.nonce)) {
-      const trail = trails.get(sending.id) ?? { sinceBlock: seen.head, usedWithoutReceipt: 0 }
+      const trail = trails.get(sending.id) ?? newTrail(seen.head)
       trails.set(sending.id, trail)
-      if (sending.nonce < seen.count) await lookMined(sending, trail, seen)
+      if (sending.nonce < seen.count.least) await lookMined(sending, trail)
       else await lookWaiting(sending, trail, seen)
     }
   }
 
+  /** One above our own last, whatever late endpoints count; what only some of them know of above that is not believed. */
+  function nextNonce({ least, most }: Seen['count']): number {
+    const next = Math.max(-1, ...[...sendings.values()].map(({ nonce }) => nonce)) + 1
+    if (most <= next) return next
+    if (least !== most) throw endpoints.disagree('nonce', { address, least, most })
+    return most
+  }
+
   const running = (async () => {
     while (!closing) {
-      let pauseMs = rpc.pollingInterval
+      let pauseMs = endpoints.pollingMs
       try {
         if (sendings.size > 0) await inTurn(lookAtAll)
       } catch (cause) {
-        if (!(cause instanceof Fault) || !waitedOut.has(cause.code)) throw cause
+        // Everything else, above all a store that failed, stops the program.
+        if (!isWaitedOut(cause)) throw cause
         onFault(cause)
         pauseMs = Math.max(pauseMs, faultPauseMs)
       }
@@ -306,15 +290,14 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
     async send({ id, to, data, gas, maxFeePerGas }) {
       const sent = await inTurn(async () => {
         if (sendings.has(id)) return 'sent'
-        const [{ head, count }, now] = await Promise.all([look(), market()])
+        const [{ head, count }, now] = await Promise.all([witnesses.look(), witnesses.market()])
         if (now.expected > maxFeePerGas) return 'too-dear'
-        const last = Math.max(-1, ...[...sendings.values()].map((sending) => sending.nonce))
-        const nonce = Math.max(count, last + 1)
+        const nonce = nextNonce(count)
         const call = { id, nonce, to, data, gas, maxFeePerGas, attempts: [] }
         const signed = await sign(call, firstOffer(now, maxFeePerGas), { legacy: now.legacy, isVoid: false })
         // From here on it is on its way, whatever the node says to it.
         await launch(signed, head).catch((cause: unknown) => {
-          if (!(cause instanceof Fault) || cause.code !== 'chain-unreachable') throw cause
+          if (!isWaitedOut(cause)) throw cause
           onFault(cause)
         })
         return 'sent'
@@ -331,12 +314,4 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
       await turn
     },
   }
-}
-
-/** Everything else, above all a store that failed, stops the program. */
-const waitedOut: ReadonlySet<string> = new Set(['chain-unreachable', 'chain-wrong-id'])
-
-function undefinedIfUnknown(cause: unknown): undefined {
-  if (cause instanceof TransactionReceiptNotFoundError || cause instanceof TransactionNotFoundError) return undefined
-  throw cause
 }

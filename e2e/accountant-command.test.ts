@@ -38,8 +38,8 @@ test('the commands of docs/operating/accountant.md, in their order', async () =>
   const founded = { ...world.profile, networkId: 'oxford', accountants: [] }
   writeFileSync(join(world.dir, 'oxford.network.json'), formatNetworkProfile(founded))
   const commands = await runShown(page, programs, 3)
-  // The last one is run by move-ledger.test.ts.
-  expect(commands).toHaveLength(11)
+  // The last three are run by move-ledger.test.ts and signer.test.ts.
+  expect(commands).toHaveLength(13)
   const owner = (await currentIdentity(join(world.dir, 'owner'))) as Address
   await world.network.faucet(owner, 100n * myst)
   await world.chain.client.rpc.request({ method: 'anvil_setBalance', params: [owner, '0xde0b6b3a7640000'] } as never)

@@ -234,7 +234,12 @@ interface RpcCall {
   readonly params: readonly unknown[]
 }
 
-async function openFaultyRpc(host: string, port: number, target: string): Promise<{ server: Server; rpc: FaultyRpc }> {
+/** An endpoint between a chain and who asks it. */
+export async function openFaultyRpc(
+  host: string,
+  port: number,
+  target: string,
+): Promise<{ server: Server; rpc: FaultyRpc }> {
   const rpc: { -readonly [K in keyof FaultyRpc]: FaultyRpc[K] } = {
     url: `http://${host}:${port}`,
     answer: undefined,

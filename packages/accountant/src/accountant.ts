@@ -20,6 +20,7 @@ import { openLedger, totalsKey } from './ledger/index.ts'
 import { createMetrics } from './metrics.ts'
 import { openMoney } from './money.ts'
 import { openLedgerStore } from './open-ledger-store.ts'
+import { keyHere, type OperatorKey } from './operator-key.ts'
 import { watchOperator } from './operator-watch.ts'
 import { type AccountantOptions, defaultOptions } from './options.ts'
 import { createPayoutDesk } from './payout-desk.ts'
@@ -27,6 +28,7 @@ import { type AccountantStatus, readStatus } from './program-status.ts'
 import { createRecoveryService, defaultRecoveryMs } from './recovery-service.ts'
 import { createResigning } from './resigning.ts'
 import { findUnknownSettlements } from './settlement-check.ts'
+import { createSigner } from './sign-decisions.ts'
 import { createSignaturePool } from './signatures/pool.ts'
 import { solvencyOf } from './solvency-report.ts'
 import { serveStream } from './stream-server.ts'
@@ -69,16 +71,21 @@ export async function startAccountant(
   const others = openChains(profile.rpcUrls, { chainId, pollingMs }).slice(1)
   const terms = await readTerms(client, profile, accountant)
   const { operator } = terms
-  const operatorKey = keyOf(crypto, asked, operator)
-  const options = { ...asked, operatorKey }
+  const { key, nextKey } = keysOf(crypto, asked, operator)
+  const options = asked
   // From here on this process is the only one that signs and sends.
   const ledgerStore = await openLedgerStore({ onLost: () => {}, ...options })
   const store = openSqliteStore(`${options.dataDir}/accountant.db`)
   const now = Date.now
   const onFault = (fault: Fault) => log(fault.message)
   const domain = { chainId, verifyingContract: accountant }
-  const signatures = createSignaturePool({ chainId, accountant, contracts: profile.contracts, operatorKey })
-  const ledger = await openLedger({ store: ledgerStore, crypto, sign: signatures.signDecisions })
+  const signatures = createSignaturePool({
+    ...{ chainId, accountant, contracts: profile.contracts, operatorKey: key.secret },
+  })
+  const isHere = key.secret !== undefined
+  const sign = isHere ? signatures.sign : key.sign
+  const signDecisions = isHere ? signatures.signDecisions : createSigner(crypto, domain, key.sign)
+  const ledger = await openLedger({ store: ledgerStore, crypto, sign: signDecisions })
   const clients = [client, ...others] as const
   const { contracts } = profile
   const recovery = createRecoveryService(
@@ -95,11 +102,11 @@ export async function startAccountant(
     freshMs: 1000,
   })
   const calls = createExchangeService(
-    { crypto, ledger, channels, findSigners: signatures.findSigners, sign: signatures.sign, now },
+    { crypto, ledger, channels, findSigners: signatures.findSigners, sign, now },
     { chainId, accountant, feeRate: Number(terms.feeRate), minDelta },
   )
   const gasPrice = () => reach(rpcUrl, () => client.rpc.getGasPrice())
-  const money = openMoney({ clients, store, crypto, ledger, channels, gasPrice, now, log }, options, terms)
+  const money = openMoney({ clients, store, crypto, key, ledger, channels, gasPrice, now, log }, options, terms)
   const metrics = createMetrics(
     {
       running: () => ledger.running,
@@ -109,6 +116,7 @@ export async function startAccountant(
       credited: () => ledger.get('totals', totalsKey)?.credited ?? 0n,
       promises: () => ledger.get('totals', totalsKey)?.promises ?? 0,
       fastExits: () => fastExits.size,
+      signerAway: () => key.isAway,
       agreements: () => ager.agreements,
       locks: () => ager.locks,
       forgotten: () => ager.forgotten,
@@ -124,7 +132,7 @@ export async function startAccountant(
   const service = { ...calls, exchange: metrics.observe(admitted) }
   const channelOf = (consumer: Address) => channelAddress(crypto, contracts, consumer, accountant)
   const fastExits = createFastExits(
-    { clients, crypto, ledger, channels, channelOf, sign: signatures.sign, onFault },
+    { clients, crypto, ledger, channels, channelOf, sign, onFault },
     { chainId, exitDelayS: terms.exitDelay, confirmationDepth: profile.confirmationDepth, everyMs: lookAtExitsEveryMs },
   )
   const ager = createAger({ ledger, elapsedMs: () => performance.now(), onFault }, { everyMs: ageEveryMs })
@@ -148,7 +156,7 @@ export async function startAccountant(
       ledger,
       domain,
       operator,
-      nextKey: operatorKey === asked.operatorKey ? asked.nextOperatorKey : undefined,
+      nextKey,
     }),
     payouts: createPayoutDesk(
       { crypto, ledger, chain: money.chain, now },
@@ -191,6 +199,8 @@ export async function startAccountant(
       await Promise.all([events.close(), money.close(), fastExits.close(), ager.close(), operatorWatch.close()])
       await ledger.close()
       await signatures.close()
+      key.close()
+      nextKey?.close()
       store.close()
     },
   }
@@ -208,13 +218,15 @@ export async function startAccountant(
   }
 }
 
-/** Of the two keys that may be here, the one that the contract knows. */
-function keyOf(
+/** Of the two keys, the one that the contract knows; the other one only where it is to come. */
+function keysOf(
   crypto: Crypto,
   { accountant, operatorKey, nextOperatorKey }: AccountantOptions,
   registered: Address,
-): Uint8Array {
-  const key = [operatorKey, nextOperatorKey].find((key) => key !== undefined && crypto.addressOf(key) === registered)
-  if (key === undefined) throw new Fault('operator-key-wrong', { accountant, registered })
-  return key
+): { readonly key: OperatorKey; readonly nextKey?: OperatorKey | undefined } {
+  const opened = (key: Uint8Array | OperatorKey) => (key instanceof Uint8Array ? keyHere(crypto, key) : key)
+  const [now, next] = [opened(operatorKey), nextOperatorKey && opened(nextOperatorKey)]
+  if (now.address === registered) return { key: now, nextKey: next }
+  if (next?.address === registered) return { key: next }
+  throw new Fault('operator-key-wrong', { accountant, registered })
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Config, readKey } from '@myst/program'
-import { type Crypto, type Domain, type Fault, type NetworkProfile, signRequest } from '@myst/protocol'
+import type { Config } from '@myst/program'
+import { type Crypto, type Domain, type Fault, type NetworkProfile, signRequestWith } from '@myst/protocol'
+import { needOperatorKey, type OperatorKey } from './operator-key.ts'
 import { defaultOptions } from './options.ts'
 import { accountantOf } from './which-accountant.ts'
 
@@ -13,7 +14,7 @@ export interface RunningAccountant {
   readonly host: string
   readonly port: number
   readonly domain: Domain
-  readonly operatorKey: Uint8Array
+  readonly operatorKey: OperatorKey
 }
 
 export interface OperatorCall {
@@ -29,7 +30,7 @@ export async function runningOf(crypto: Crypto, config: Config, profile: Network
     host: config.optionalText('host') ?? defaultOptions.host,
     port: config.optionalNumber('port') ?? defaultOptions.port,
     domain: { chainId: profile.chainId, verifyingContract: accountantOf(config, profile) },
-    operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
+    operatorKey: await needOperatorKey(crypto, config),
   }
 }
 
@@ -47,8 +48,9 @@ export async function askRunning(
   failed: (why: string, cause: unknown) => Fault,
 ): Promise<Response | undefined> {
   const { domain, operatorKey } = accountant
-  const own = { identity: crypto.addressOf(operatorKey), privateKey: operatorKey, nowMs: Date.now() }
-  const authorization = signRequest(crypto, domain, { method, path, body }, own)
+  const sign = async (hash: Uint8Array) => (await operatorKey.sign([hash]))[0] as Uint8Array
+  const own = { identity: operatorKey.address, nowMs: Date.now(), sign }
+  const authorization = await signRequestWith(crypto, domain, { method, path, body }, own)
   const cbor = method === 'GET' ? {} : { 'content-type': 'application/cbor' }
   try {
     return await fetch(urlOf(accountant) + path, {

@@ -1,13 +1,13 @@
 /**
- * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, nextKeyFile?, nextPassphraseFile?, dataDir,
- * ledger?, host, port, partyBytesPerSecond?, recoveryMs?, trustProxy?, and the money's options (`options.ts`)}`;
+ * `node main.ts <config.json>`: `{profile, accountant?, keyFile, passphraseFile, nextKeyFile?, nextPassphraseFile?, or signer and
+ * nextSigner in their place, dataDir, ledger?, host, port, partyBytesPerSecond?, recoveryMs?, trustProxy?, and the money's options (`options.ts`)}`;
  * `--recovered` after it, once: the ledger was put back from a copy that does not say so itself.
  *
  * @module
  */
 
 import { setFlagsFromString } from 'node:v8'
-import { readKey, readProfile, runProgram } from '@myst/program'
+import { readProfile, runProgram } from '@myst/program'
 import { accountantOf } from './which-accountant.ts'
 
 // Accounts stay; by default V8 lets as much garbage gather beside them before it looks. Read at each collection.
@@ -20,15 +20,14 @@ await runProgram(async (config, log) => {
   const { defaultOptions, moneyOptionsOf } = await import('./options.ts')
   const crypto = await loadNativeCrypto()
   const profile = await readProfile(config.text('profile'))
-  const nextKeyFile = config.optionalText('nextKeyFile')
+  const { needOperatorKey, readOperatorKey } = await import('./operator-key.ts')
   const accountant = accountantOf(config, profile)
   const started = await startAccountant({
     ...defaultOptions,
     profile,
     accountant,
-    operatorKey: await readKey(crypto, config.text('keyFile'), config.text('passphraseFile')),
-    nextOperatorKey:
-      nextKeyFile === undefined ? undefined : await readKey(crypto, nextKeyFile, config.text('nextPassphraseFile')),
+    operatorKey: await needOperatorKey(crypto, config, log),
+    nextOperatorKey: await readOperatorKey(crypto, config, log, 'next'),
     dataDir: config.text('dataDir'),
     ledger: config.optionalText('ledger'),
     host: config.optionalText('host') ?? defaultOptions.host,

@@ -4,6 +4,7 @@ import { createMetrics } from './metrics.ts'
 
 const observed = {
   running: () => true,
+  signerAway: () => false,
   signatureThreads: () => 2,
   signatureJobs: () => 3,
   streamConnections: () => 4,

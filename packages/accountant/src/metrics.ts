@@ -11,6 +11,7 @@ import type { ExchangeFrom } from './admission.ts'
 export interface Observed {
   /** Whether answers are given. */
   running(): boolean
+  signerAway(): boolean
   signatureThreads(): number
   signatureJobs(): number
   streamConnections(): number
@@ -71,6 +72,7 @@ export function createMetrics(observed: Observed, more: readonly GaugeRow[] = []
   })
   const gauges: readonly GaugeRow[] = [
     ['accountant_running', '1: answers are given. 0: only reads.', one(() => Number(observed.running()))],
+    ['accountant_signer_away', '1: a signer has the key, and did not sign.', one(() => Number(observed.signerAway()))],
     ['accountant_signature_threads', 'Threads that check and make signatures.', one(observed.signatureThreads)],
     ['accountant_signature_jobs', 'Batches and groups that wait for a signature thread.', one(observed.signatureJobs)],
     ['accountant_stream_connections', 'Providers on the stream.', one(observed.streamConnections)],

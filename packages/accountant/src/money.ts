@@ -12,6 +12,7 @@ import type { ChannelView } from './channel-view.ts'
 import { type Collector, createCollector } from './collector.ts'
 import { createExitHolder, type ExitHolder } from './exit-holder.ts'
 import type { Ledger } from './ledger/index.ts'
+import type { OperatorKey } from './operator-key.ts'
 import type { AccountantOptions } from './options.ts'
 import type { Terms } from './terms.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
@@ -31,6 +32,7 @@ export interface MoneyDeps {
   readonly clients: readonly [ChainClient, ...ChainClient[]]
   readonly store: RecordStore
   readonly crypto: Crypto
+  readonly key: OperatorKey
   readonly ledger: Ledger
   readonly channels: ChannelView
   readonly gasPrice: () => Promise<bigint>
@@ -39,7 +41,7 @@ export interface MoneyDeps {
 }
 
 export function openMoney(
-  { clients, store, crypto, ledger, channels, gasPrice, now, log }: MoneyDeps,
+  { clients, store, crypto, key, ledger, channels, gasPrice, now, log }: MoneyDeps,
   options: AccountantOptions,
   { operator, exitDelay }: Terms,
 ): Money {
@@ -48,7 +50,7 @@ export function openMoney(
   const onFault = (fault: Fault) => log(fault.message)
   const transactions = createTransactions(
     { endpoints: createEndpoints(clients, { onFault }), store, now, onFault },
-    { key: options.operatorKey, depth: profile.confirmationDepth, maxGasPrice: options.maxGasPrice },
+    { key: key.secret ?? key, depth: profile.confirmationDepth, maxGasPrice: options.maxGasPrice },
   )
   const chain = createChainBook(
     { client: clients[0], store, isOurs: (channel) => ledger.get('channels', channel) !== undefined },

@@ -6,15 +6,16 @@
 
 import type { Config } from '@myst/program'
 import { type Address, Fault, myst, type NetworkProfile } from '@myst/protocol'
+import type { OperatorKey } from './operator-key.ts'
 
 export interface AccountantOptions extends MoneyOptions {
   readonly profile: NetworkProfile
   /** Which of the profile's accountants this is. */
   readonly accountant: Address
   /** Signs promises and pays gas. */
-  readonly operatorKey: Uint8Array
+  readonly operatorKey: Uint8Array | OperatorKey
   /** The key that replaces it. From the announcement on both are here; whichever the contract knows signs. */
-  readonly nextOperatorKey?: Uint8Array | undefined
+  readonly nextOperatorKey?: Uint8Array | OperatorKey | undefined
   readonly dataDir: string
   /** `postgres://…` where several processes share a ledger; absent: a file in `dataDir`. */
   readonly ledger?: string | undefined

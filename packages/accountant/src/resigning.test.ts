@@ -14,6 +14,7 @@ import { alice, bob, carol } from '@myst/testkit'
 import { beforeEach, expect, test } from 'vitest'
 import { type Ledger, openLedger, verifyLog } from './ledger/index.ts'
 import { bytesOf, commandOf, item, lockOf, preimageOf } from './ledger/testing.ts'
+import { keyHere } from './operator-key.ts'
 import { createResigning, type Resign } from './resigning.ts'
 import { createSigner } from './sign-decisions.ts'
 
@@ -31,7 +32,8 @@ beforeEach(() => {
 async function open(key: Uint8Array, nextKey?: Uint8Array): Promise<{ ledger: Ledger; resign: Resign }> {
   const sign = createSigner(crypto, domain, async (hashes) => hashes.map((hash) => crypto.sign(hash, key)))
   const ledger = await openLedger({ store, crypto, sign })
-  return { ledger, resign: createResigning({ crypto, ledger, domain, operator: crypto.addressOf(key), nextKey }) }
+  const next = nextKey && keyHere(crypto, nextKey)
+  return { ledger, resign: createResigning({ crypto, ledger, domain, operator: crypto.addressOf(key), nextKey: next }) }
 }
 
 const batchOf = (epoch: bigint) =>

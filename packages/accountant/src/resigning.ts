@@ -15,6 +15,7 @@ import {
   type SignedAccountantPromise,
 } from '@myst/protocol'
 import type { Ledger } from './ledger/index.ts'
+import type { OperatorKey } from './operator-key.ts'
 
 export interface ResigningDeps {
   readonly crypto: Crypto
@@ -22,7 +23,7 @@ export interface ResigningDeps {
   readonly domain: Domain
   /** Whose key signs now. */
   readonly operator: Address
-  readonly nextKey?: Uint8Array | undefined
+  readonly nextKey?: OperatorKey | undefined
 }
 
 export type Resign = (provider: Address) => Promise<ResignReply>
@@ -34,9 +35,10 @@ export function createResigning({ crypto, ledger, domain, operator, nextKey }: R
     return hashTypedData(crypto, domain, accountantPromiseStruct, promise)
   }
 
-  function replyWith(newest: SignedAccountantPromise): ResignReply {
+  async function replyWith(newest: SignedAccountantPromise): Promise<ResignReply> {
     if (nextKey === undefined) return { newest }
-    return { newest, next: { operator: crypto.addressOf(nextKey), signature: crypto.sign(hashOf(newest), nextKey) } }
+    const [signature] = await nextKey.sign([hashOf(newest)])
+    return { newest, next: { operator: nextKey.address, signature: signature as Uint8Array } }
   }
 
   return async function resign(provider) {

@@ -11,6 +11,7 @@ import {
   defaultOutboxOptions,
   type Endpoints,
   estimateCallOn,
+  type HashSigner,
   type Outcome,
   sendingSchema,
 } from '@myst/chain'
@@ -37,7 +38,7 @@ export interface Transactions {
 }
 
 export interface TransactionOptions {
-  readonly key: Uint8Array
+  readonly key: Uint8Array | HashSigner
   /** Blocks until an outcome counts. */
   readonly depth: number
   /** No gas is bought above this, in the chain's smallest unit: a node that lies about the price must not empty the wallet. */

@@ -6,6 +6,7 @@ import { treasuryGauges } from './treasury-metrics.ts'
 
 const idle = {
   running: () => true,
+  signerAway: () => false,
   signatureThreads: () => 1,
   signatureJobs: () => 0,
   streamConnections: () => 0,

@@ -220,6 +220,16 @@ const nodeAdvice = {
     what: ({ rpcUrl, served, expected }) => `${rpcUrl} serves chain ${served}, not chain ${expected}.`,
     todo: 'Use the network profile of this chain, or a blockchain node of the other.',
   },
+  'signer-unreachable': {
+    status: 503,
+    what: ({ socket, why }) => `The signer at ${socket} does not answer: ${why}.`,
+    todo: 'Start it: myst accountant signer.',
+  },
+  'signer-wrong': {
+    status: 409,
+    what: ({ socket, why }) => `The signer at ${socket} did not sign with the operator's key: ${why}.`,
+    todo: 'Start the signer with the keystore of the operator that the contract knows.',
+  },
   'chain-disagrees': {
     status: 503,
     what: ({ about }) => `The blockchain nodes of the network profile say different things of ${about}.`,

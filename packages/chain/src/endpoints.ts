@@ -151,9 +151,11 @@ export function createEndpoints(
 
 const isAway: ReadonlySet<string> = new Set(['chain-unreachable', 'chain-wrong-id'])
 
-/** Faults of the chain that pass by themselves, or when a person sets the endpoints right. */
+/** Faults that pass by themselves, or when a person sets the endpoints, or a signer, right. */
 export const isWaitedOut = (fault: unknown): fault is Fault =>
-  fault instanceof Fault && (isAway.has(fault.code) || fault.code === 'chain-disagrees')
+  fault instanceof Fault && (isAway.has(fault.code) || otherWaits.has(fault.code))
+
+const otherWaits: ReadonlySet<string> = new Set(['chain-disagrees', 'signer-unreachable', 'signer-wrong'])
 
 const wordsOf = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ?? 'nothing'

@@ -33,7 +33,7 @@ export async function keepConfig<S extends StartOptions>(
   if (missing.length > 0) {
     const flags = Object.values<string | undefined>(needed)
     throw new InvalidArgumentError(
-      `At first start, name ${flags.slice(0, -1).join(', ')} and ${flags.at(-1)}; or a file of your own with --config.`,
+      `At first start, name ${new Intl.ListFormat('en-GB').format(flags.filter((flag) => flag !== undefined))}; or a file of your own with --config.`,
     )
   }
   await mkdir(dirname(configPath), { recursive: true, mode: 0o700 })

@@ -17,6 +17,7 @@ export type ProgramName =
   | 'accountant'
   | 'accountant-ledger'
   | 'accountant-bounty'
+  | 'accountant-signer'
 
 const programs = {
   devnet: '../../devnet/src/main.ts',
@@ -27,6 +28,7 @@ const programs = {
   accountant: '../../accountant/src/main.ts',
   'accountant-ledger': '../../accountant/src/ledger-main.ts',
   'accountant-bounty': '../../accountant/src/bounty-main.ts',
+  'accountant-signer': '../../accountant/src/signer/signer-main.ts',
 } as const satisfies Record<ProgramName, string>
 
 export const programPath = (name: ProgramName): string => fileURLToPath(new URL(programs[name], import.meta.url))

@@ -10,7 +10,7 @@ import { type Address, toHex } from './bytes.ts'
 import type { Crypto } from './crypto.ts'
 import { accept, refuse, type Verdict } from './failure.ts'
 import { address, bytes32, decodeMessage, encodeMessage, field, message, text, uint } from './message.ts'
-import { contentType, recoverContentSigner, signContent, signedContent } from './signed-content.ts'
+import { contentType, hashContent, recoverContentSigner, signContent, signedContent } from './signed-content.ts'
 import type { Domain } from './typed-data.ts'
 
 const requestSchema = message({
@@ -41,17 +41,33 @@ export type RequestRefusal =
   | { readonly code: 'request-for-other' }
   | { readonly code: 'request-wrong-signer'; readonly signer: Address }
 
+/** @param sign one hash, with the key of `identity`. */
+export async function signRequestWith(
+  crypto: Crypto,
+  domain: Domain,
+  http: HttpRequest,
+  own: { readonly identity: Address; readonly nowMs: number; sign(hash: Uint8Array): Promise<Uint8Array> },
+): Promise<string> {
+  const content = encodeMessage(requestSchema, requestOf(crypto, http, own))
+  const signature = await own.sign(hashContent(crypto, domain, requestContent, content))
+  return scheme + toBase64(encodeMessage(headerSchema, { content, signature }))
+}
+
 export function signRequest(
   crypto: Crypto,
   domain: Domain,
-  { method, path, body }: HttpRequest,
+  http: HttpRequest,
   own: { readonly identity: Address; readonly privateKey: Uint8Array; readonly nowMs: number },
 ): string {
-  const bodyHash = toHex(crypto.keccak256(body))
-  const request = { signer: own.identity, method, path, bodyHash, issuedAtMs: BigInt(own.nowMs) }
-  const signed = signContent(crypto, domain, requestContent, request, own.privateKey)
+  const signed = signContent(crypto, domain, requestContent, requestOf(crypto, http, own), own.privateKey)
   return scheme + toBase64(encodeMessage(headerSchema, signed))
 }
+
+const requestOf = (
+  crypto: Crypto,
+  { method, path, body }: HttpRequest,
+  { identity, nowMs }: { readonly identity: Address; readonly nowMs: number },
+) => ({ signer: identity, method, path, bodyHash: toHex(crypto.keccak256(body)), issuedAtMs: BigInt(nowMs) })
 
 /** @returns who signed this very request. */
 export function openRequest(

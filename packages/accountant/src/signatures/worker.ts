@@ -14,7 +14,8 @@ import { signDecision } from '../sign-decisions.ts'
 import { type BatchPlace, type BatchSigners, createSignerFinder } from './batch-signers.ts'
 
 export interface WorkerPlace extends BatchPlace {
-  readonly operatorKey: Uint8Array
+  /** Absent where a signer has it: then nothing is signed here. */
+  readonly operatorKey?: Uint8Array | undefined
   /** Shared: not zero when no more jobs are wanted. */
   readonly ending: Int32Array
 }
@@ -51,6 +52,7 @@ function done(job: Job): JobDone {
   try {
     if (job.kind === 'find') return { id, found: findSigners(job.signed, job.withItems) }
     if (job.kind === 'none') return { id, signatures: [] }
+    assert(operatorKey !== undefined, 'signs with a key that is elsewhere')
     if (job.kind === 'sign-decisions') {
       return { id, decided: job.decisions.map((decision) => signDecision(crypto, domain, decision, operatorKey)) }
     }

@@ -19,12 +19,12 @@
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Address, Fault, type Hex, toHex } from '@myst/protocol'
+import { type Address, Fault, type Hex } from '@myst/protocol'
 import { keccak256 } from 'viem'
-import { privateKeyToAccount } from 'viem/accounts'
 import { transferGas } from '../deployment/fees.ts'
 import { type Endpoints, isWaitedOut } from '../endpoints.ts'
 import { firstOffer, type Market, type Offer, type Outcome, raiseOffer, type Sending } from './sending.ts'
+import { type HashSigner, sendingKeyOf } from './sending-key.ts'
 import { createWitnesses, type Seen } from './witnesses.ts'
 
 export interface OutboxDeps {
@@ -44,7 +44,7 @@ export interface OutboxDeps {
 }
 
 export interface OutboxOptions {
-  readonly key: Uint8Array
+  readonly key: Uint8Array | HashSigner
   /** Blocks until an outcome counts; the head has depth 1. */
   readonly depth: number
   /** A transaction that so many blocks passed by is replaced. */
@@ -106,8 +106,8 @@ const newTrail = (sinceBlock: bigint): Trail => ({ sinceBlock, usedWithoutReceip
 export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
   const { endpoints, journal, onFault } = deps
   const { chainId } = endpoints
-  const account = privateKeyToAccount(toHex(options.key))
-  const address = account.address.toLowerCase() as Address
+  const key = sendingKeyOf(options.key)
+  const { address } = key
   const sendings = new Map<string, Sending>(journal.load().map((sending) => [sending.id, sending]))
   const trails = new Map<string, Trail>()
   const counts = { replaced: 0, rebroadcast: 0, voided: 0, displaced: 0 }
@@ -135,7 +135,7 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
     const price = legacy
       ? ({ type: 'legacy', gasPrice: offer.maxFeePerGas } as const)
       : ({ type: 'eip1559', ...offer } as const)
-    const raw = await account.signTransaction({ ...payload, value: 0n, nonce, chainId: Number(chainId), ...price })
+    const raw = await key.sign({ ...payload, value: 0n, nonce, chainId: Number(chainId), ...price })
     return { ...sending, raw, attempts: [...sending.attempts, { hash: keccak256(raw), ...offer, isVoid }] }
   }
 

@@ -14,6 +14,7 @@ import { askLedger } from '../ledger-program.ts'
 import { prepareAccountant } from '../prepare-accountant.ts'
 import { runProgram } from '../start-program.ts'
 import { type RegisterOptions, register, registerCommand } from './accountant-register.ts'
+import { type SignerOptions, signer, signerCommand } from './accountant-signer.ts'
 
 interface AccountantOptions {
   readonly config?: string
@@ -21,6 +22,7 @@ interface AccountantOptions {
   readonly accountant?: string
   readonly keystore?: string
   readonly passphraseFile?: string
+  readonly signer?: string
   readonly recovered?: boolean
   readonly listen?: { readonly host: string; readonly port: number }
 }
@@ -82,12 +84,16 @@ export const registerAccountant: Register = (program, bind) => {
     .option('--accountant <address>', 'which of its accountants, at first start (default: the only one)')
     .option('--keystore <file>', "the operator's key: it signs promises and pays gas; at first start")
     .option('--passphrase-file <file>', 'its passphrase, at first start')
+    .option('--signer <socket>', 'who has the key instead (myst accountant signer), at first start')
     .option('--listen <host:port>', 'where to listen, at first start (default: 127.0.0.1:4060)', readEndpoint)
     .option('--recovered', 'the ledger was put back from a dump or a plain copy, and lacks what was answered since')
     .option('--config <accountant.json>', 'a configuration of your own, with its own data directory')
     .action(bind(accountant))
   registerCommand(command).action(
     bind((context, own: RegisterOptions) => register(context, { ...command.opts<AccountantOptions>(), ...own })),
+  )
+  signerCommand(command).action(
+    bind((context, own: SignerOptions) => signer(context, { ...command.opts<AccountantOptions>(), ...own })),
   )
   // The parent takes --config for them, wherever it stands.
   const config = () => command.opts<AccountantOptions>().config

@@ -50,8 +50,18 @@ const run = promisify(execFile)
 test('./dev alone prints its commands, ./dev myst --help those of myst, and a wrong one exits with 2', async () => {
   expect((await run('./dev', [], { cwd: root })).stdout).toContain('./dev up')
   expect((await run('./dev', ['myst', '--help'], { cwd: root })).stdout).toContain('connect')
-  await expect(run('./dev', ['upp'], { cwd: root })).rejects.toMatchObject({ code: 2 })
+  const asked = { code: 2, stderr: expect.stringContaining('Did you mean ./dev up?') }
+  await expect(run('./dev', ['upp'], { cwd: root })).rejects.toMatchObject(asked)
+  await expect(run('./dev', ['fly'], { cwd: root })).rejects.toMatchObject({ code: 2, stdout: '' })
 }, 60_000)
+
+test.each(['test', 'check', 'fix', 'contracts', 'sim', 'bench'])(
+  './dev %s --help says what it takes, and does nothing',
+  async (command) => {
+    const { stdout, stderr } = await run('./dev', [command, '--help'], { cwd: root })
+    expect([stdout.startsWith(`./dev ${command} `), stdout.split('\n').length, stderr]).toEqual([true, 2, ''])
+  },
+)
 
 test('./dev sim prints one object, and replays a run from its seed', async () => {
   const asked = ['sim', '--runs', '20', '--planted-runs', '0', '--json']

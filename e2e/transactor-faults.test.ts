@@ -309,6 +309,7 @@ describe('nonces', () => {
     await handMining()
     here.rpc.change = ({ method }, result) => (method === 'eth_getTransactionCount' ? '0x3' : result)
     await here.carry(asked.request)
+    await inPool(1)
     here.rpc.change = undefined
     await until(async () => {
       await mine()

@@ -152,7 +152,65 @@ const nodeAdvice = {
       `The transactor asks ${readable(fee)}, more than half of the ${readable(due)} to be paid out.`,
     todo: 'Earn some more first, or try again later; what was earned is kept.',
   },
-  'settlement-refused': { status: 409, what: 'The chain refused the settlement.', todo: 'Try again in a minute.' },
+  'settlement-refused': {
+    status: 409,
+    what: ({ code }) => `The chain refused the settlement${code === undefined ? '' : `: ${wordsOf(code)}`}.`,
+    todo: 'Try again in a minute. NothingToPay and Underpaid mean that the accountant has too little money there now.',
+  },
+  'settlement-dear': {
+    status: 409,
+    what: ({ fee, due }) =>
+      `A settlement of ${readable(due)} costs ${readable(fee)} now; the node waits until that is less.`,
+    todo: 'Nothing is lost by waiting. To have it now: myst settle',
+  },
+  'accountant-short': {
+    status: 409,
+    what: ({ accountant, missing }) =>
+      `The accountant ${accountant} paid less than it promised: ${readable(missing)} are missing.`,
+    todo: 'The node takes the rest as soon as it is there. Serve through another accountant until then.',
+  },
+  'nothing-to-withdraw': {
+    status: 409,
+    what: 'The channel holds nothing but what is promised already.',
+    todo: '',
+  },
+  leaving: {
+    status: 409,
+    what: 'This node is leaving: it brings all money home, and begins nothing new.',
+    todo: 'See how far it is: myst leave --status. To stay after all: myst leave --cancel',
+  },
+  'not-credited-yet': {
+    status: 503,
+    what: ({ accountant }) => `The accountant ${accountant} has not yet taken over what consumers promised.`,
+    todo: 'Leave the node running: it asks again until the accountant answers.',
+  },
+  'fast-exit-refused': {
+    status: 409,
+    what: ({ accountant, code }) =>
+      `The accountant ${accountant} does not co-sign that money leaves at once: ${wordsOf(code)}.`,
+    todo: "It is asked again; after five minutes the money takes the slow way, by the contract's delay.",
+  },
+  'exit-refused': {
+    status: 409,
+    what: ({ code }) => `The chain refused it${code === undefined ? '' : `: ${wordsOf(code)}`}.`,
+    todo: 'It is tried again, with what the chain shows by then.',
+  },
+  'channel-not-open': {
+    status: 409,
+    what: ({ channel }) => `The channel ${channel} has money, and no contract yet.`,
+    todo: "Register first, which is paid from it: myst register. Or send the identity some of the chain's coin.",
+  },
+  'beneficiary-refused': {
+    status: 422,
+    what: ({ beneficiary, code }) => `${beneficiary} is not taken as beneficiary: ${wordsOf(code)}.`,
+    todo: 'Name an address whose key you hold, not a contract of the network. NotRegistered: myst register, first.',
+  },
+  'wallet-busy': {
+    status: 409,
+    what: ({ address, waitedMs }) =>
+      `A transaction of ${address} has been on its way for ${Number(waitedMs) / 1000} s.`,
+    todo: 'Wait until the chain has taken it; nothing is sent twice meanwhile.',
+  },
   'registration-refused': {
     status: 409,
     what: 'The chain refused the registration.',

@@ -95,6 +95,14 @@ export const serviceSchema = Type.Object({
   sessions: Type.Array(sessionSchema),
 })
 
+/** What a person should look at: what it is, and what to do about it. */
+export const alarmSchema = Type.Object({
+  code: Type.String(),
+  what: Type.String(),
+  todo: Type.String(),
+  accountant: Type.Optional(addressSchema),
+})
+
 export const statusSchema = Type.Object({
   identity: addressSchema,
   networkId: Type.String(),
@@ -105,6 +113,7 @@ export const statusSchema = Type.Object({
     balance: amountSchema,
     spent: amountSchema,
     left: amountSchema,
+    inFlight: amountSchema,
     promises: Type.Integer(),
   }),
   provider: Type.Object({
@@ -113,6 +122,9 @@ export const statusSchema = Type.Object({
     accountantFees: amountSchema,
     /** Of the accountant's own money, on top of what was credited. */
     bounties: amountSchema,
+    unsettled: amountSchema,
+    guaranteed: amountSchema,
+    settling: amountSchema,
     settled: amountSchema,
     transactorFees: amountSchema,
     batches: Type.Integer(),
@@ -120,6 +132,7 @@ export const statusSchema = Type.Object({
   }),
   connections: Type.Array(connectionSchema),
   services: Type.Array(serviceSchema),
+  alarms: Type.Array(alarmSchema),
   reflexive: Type.Optional(Type.Object({ host: Type.String(), port: Type.Integer(), symmetric: Type.Boolean() })),
 })
 
@@ -147,11 +160,96 @@ export const proposalSchema = Type.Object({
   expiresAtMs: Type.Number(),
 })
 
+const settlementAsk = {
+  /** Absent: all of them. */
+  accountant: Type.Optional(addressSchema),
+  into: Type.Optional(Type.Union([Type.Literal('wallet'), Type.Literal('stake')])),
+  /** Who is paid, in place of the registered beneficiary. */
+  beneficiary: Type.Optional(addressSchema),
+}
+export const settlementAskSchema = closed(settlementAsk)
+
 export const settlementSchema = Type.Object({
   paid: amountSchema,
   transactorFee: amountSchema,
   hash: Type.Optional(hashSchema),
+  settlements: Type.Array(
+    Type.Object({
+      accountant: addressSchema,
+      paid: amountSchema,
+      transactorFee: amountSchema,
+      hash: Type.Optional(hashSchema),
+    }),
+  ),
+  refused: Type.Array(alarmSchema),
 })
+
+export const settlementPreviewSchema = Type.Object({
+  accountant: addressSchema,
+  due: amountSchema,
+  fee: amountSchema,
+  arrives: amountSchema,
+  to: addressSchema,
+  transactor: Type.String(),
+  gas: Type.Optional(amountSchema),
+  refusal: Type.Optional(alarmSchema),
+})
+
+export const earningsSchema = Type.Object({
+  accountant: addressSchema,
+  uncredited: amountSchema,
+  promised: amountSchema,
+  settled: Type.Optional(amountSchema),
+  fees: amountSchema,
+  unsettled: amountSchema,
+  guaranteed: amountSchema,
+  stake: amountSchema,
+  settling: amountSchema,
+  problem: Type.Optional(alarmSchema),
+})
+
+/** A page: so many, from behind the one that the cursor names. */
+export const pageSchema = closed({
+  limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$' })),
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9a-zx-]{1,120}$' })),
+})
+
+export const paymentSchema = Type.Object({
+  accountant: addressSchema,
+  kind: Type.Union([Type.Literal('settlement'), Type.Literal('payout')]),
+  hash: hashSchema,
+  block: amountSchema,
+  atMs: Type.Number(),
+  paid: amountSchema,
+  fee: amountSchema,
+  to: Type.Optional(addressSchema),
+  isConfirmed: Type.Boolean(),
+})
+
+export const errandSchema = Type.Object({
+  kind: Type.Union([Type.Literal('earnings'), Type.Literal('channel'), Type.Literal('stake'), Type.Literal('wallet')]),
+  accountant: Type.Optional(addressSchema),
+  /** `waiting`: for a delay of the contracts; `stuck`: tried again; `left`: not worth its fee. */
+  state: Type.Union([
+    Type.Literal('done'),
+    Type.Literal('working'),
+    Type.Literal('waiting'),
+    Type.Literal('stuck'),
+    Type.Literal('left'),
+  ]),
+  amount: amountSchema,
+  dueAtMs: Type.Optional(Type.Number()),
+  hash: Type.Optional(hashSchema),
+  problem: Type.Optional(alarmSchema),
+})
+
+export const leavingSchema = Type.Object({
+  isWished: Type.Boolean(),
+  isOver: Type.Boolean(),
+  errands: Type.Array(errandSchema),
+})
+
+export const beneficiarySchema = Type.Object({ beneficiary: addressSchema, hash: Type.Optional(hashSchema) })
 
 export const refusalSchema = Type.Object({
   code: Type.String(),
@@ -159,9 +257,16 @@ export const refusalSchema = Type.Object({
   facts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
 })
 
+export type AlarmJson = Static<typeof alarmSchema>
 export type ConnectionJson = Static<typeof connectionSchema>
+export type EarningsJson = Static<typeof earningsSchema>
+export type ErrandJson = Static<typeof errandSchema>
+export type LeavingJson = Static<typeof leavingSchema>
+export type PaymentJson = Static<typeof paymentSchema>
 export type ProposalJson = Static<typeof proposalSchema>
 export type RefusalJson = Static<typeof refusalSchema>
 export type ServiceJson = Static<typeof serviceSchema>
 export type SessionJson = Static<typeof sessionSchema>
+export type SettlementJson = Static<typeof settlementSchema>
+export type SettlementPreviewJson = Static<typeof settlementPreviewSchema>
 export type StatusJson = Static<typeof statusSchema>

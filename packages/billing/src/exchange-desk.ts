@@ -487,4 +487,15 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   }
 }
 
+/** What accountants have promised so far, by the disk: of those too that the profile names no more. */
+export const storedPromises = (store: RecordStore): ReadonlyMap<Address, SignedAccountantPromise> =>
+  new Map(
+    [...metaTable.load(store)].flatMap(([accountant, { newest }]) =>
+      newest === undefined ? [] : [[accountant as Address, newest]],
+    ),
+  )
+
+/** This node was a provider before, with one accountant at least. */
+export const hasExchanged = (store: RecordStore): boolean => metaTable.load(store).size > 0
+
 export const deskKey = (consumer: Address, agreementId: Bytes32): string => `${consumer}/${agreementId}`

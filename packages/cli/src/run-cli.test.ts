@@ -63,7 +63,7 @@ describe('with a node that runs', () => {
     expect(json).toMatchObject({ networkId: 'devnet', consumer: { left: '1999999999999999999' } })
     const { stdout } = await myst(['status'])
     expect(stdout).toContain('(not registered)')
-    expect(stdout).toContain('1.999999 MYST, spent <0.000001 MYST')
+    expect(stdout).toContain('1.999999 MYST, promised <0.000001 MYST')
   })
 
   test('topup: the address, what there is, what to do', async () => {
@@ -142,6 +142,7 @@ describe('with a node that runs', () => {
 
   test.each([
     ['refused', 1, 'nothing-to-settle', ['settle']],
+    ['refused', 1, 'nothing-to-withdraw', ['withdraw', '--amount', '2']],
     ['refused', 1, 'no-provider-found', ['connect', 'XX']],
     ['refused', 1, 'connection-unknown', ['disconnect', 'nope']],
     ['a bug of the node', 1, 'internal', ['connect', 'YY']],
@@ -157,7 +158,8 @@ describe('with a node that runs', () => {
 })
 
 describe('without a node', () => {
-  const commands = ['status', 'topup', 'register', 'proposals', 'connect', 'disconnect', 'settle', 'stop']
+  const money = ['settle', 'settle --dry-run', 'earnings', 'settlements', 'withdraw', 'leave', 'beneficiary']
+  const commands = ['status', 'topup', 'register', 'proposals', 'connect', 'disconnect', 'stop', ...money]
   test.each([...commands, 'serve --country NL', 'serve --stop', 'status --watch'])('%s: exit code 3', async (line) => {
     const { exitCode, json } = await mystJson(...line.split(' '), '--data-dir', join(dir, 'nobody'))
     expect([exitCode, json.error.code]).toEqual([3, 'node-unreachable'])

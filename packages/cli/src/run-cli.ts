@@ -12,6 +12,7 @@ import { registerConnect } from './commands/connect.ts'
 import { registerContracts } from './commands/contracts.ts'
 import { registerFaucet } from './commands/faucet.ts'
 import { registerIdentity } from './commands/identity.ts'
+import { registerLeave } from './commands/leave.ts'
 import { registerNode } from './commands/node.ts'
 import { registerProposals } from './commands/proposals.ts'
 import { registerServe } from './commands/serve.ts'
@@ -38,6 +39,7 @@ const commands: readonly Register[] = [
   registerStatus,
   registerServe,
   registerSettle,
+  registerLeave,
   registerIdentity,
   registerContracts,
   registerTransactor,

@@ -4,22 +4,33 @@
  * @module
  */
 
-import { type ConnectionJson, reasonWords, type ServiceJson, type SessionJson, type StatusJson } from '@myst/api'
+import {
+  type AlarmJson,
+  type ConnectionJson,
+  reasonWords,
+  type ServiceJson,
+  type SessionJson,
+  type StatusJson,
+} from '@myst/api'
 import type { Paint } from './shell.ts'
 import { renderFields, renderTable } from './table.ts'
 import { bytesText, durationText, mystText } from './wording.ts'
 
 export function statusText(status: StatusJson, paint: Paint, nowMs: number): string {
-  const { identity, networkId, registered, consumer, connections, services, reflexive } = status
+  const { identity, networkId, registered, consumer, alarms, connections, services, reflexive } = status
   const sessions = services.flatMap((service) => service.sessions)
   const blocks = [
     renderFields(paint, [
       ['identity', `${paint('bold', identity)} ${registered ? '' : paint('yellow', '(not registered)')}`],
       ['network', `${networkId}${reflexive === undefined ? '' : `, seen as ${reflexive.host}:${reflexive.port}`}`],
       ['channel', status.channel],
-      ['left', `${paint('bold', mystText(consumer.left))}, spent ${mystText(consumer.spent)}`],
+      [
+        'left',
+        `${paint('bold', mystText(consumer.left))}, promised ${mystText(consumer.spent)}, of it ${mystText(consumer.inFlight)} not collected yet`,
+      ],
       ...earnings(status),
     ]),
+    ...(alarms.length === 0 ? [] : [alarms.map((alarm) => alarmText(alarm, paint)).join('\n')]),
     ...(connections.length === 0 ? [] : [connectionsTable(connections, paint, nowMs)]),
     ...warningLines(connections, paint),
     ...(services.length === 0 ? [] : [servicesTable(services, paint)]),
@@ -30,19 +41,20 @@ export function statusText(status: StatusJson, paint: Paint, nowMs: number): str
 }
 
 function earnings({ provider }: StatusJson): readonly (readonly [string, string])[] {
-  const { credited, bounties, settled, inFlight, promises } = provider
-  if (promises === 0 && credited === '0' && bounties === '0') return []
-  const earned = BigInt(credited) + BigInt(bounties)
-  const unsettled = earned - BigInt(settled)
-  const waiting = inFlight === '0' ? '' : `, ${mystText(inFlight)} on its way`
+  const { bounties, settled, unsettled, settling, guaranteed, inFlight, promises } = provider
+  if (promises === 0 && unsettled === '0' && settled === '0') return []
+  const earned = String(BigInt(settled) + BigInt(unsettled))
+  const underway = settling === '0' ? '' : `, ${mystText(settling)} being settled`
   return [
-    [
-      'earned',
-      `${mystText(String(earned))}, of it ${mystText(String(unsettled > 0n ? unsettled : 0n))} to settle${waiting}`,
-    ],
+    ['earned', `${mystText(earned)}, of it ${mystText(unsettled)} to settle${underway}`],
+    ['guaranteed', mystText(guaranteed)],
+    ...(inFlight === '0' ? [] : [['uncredited', mystText(inFlight)] as const]),
     ...(bounties === '0' ? [] : [['of it bounties', mystText(bounties)] as const]),
   ]
 }
+
+export const alarmText = ({ what, todo }: AlarmJson, paint: Paint): string =>
+  `${paint('yellow', what)}${todo === '' ? '' : ` ${todo}`}`
 
 function connectionsTable(connections: readonly ConnectionJson[], paint: Paint, nowMs: number): string {
   const rows = connections.map((connection) => {

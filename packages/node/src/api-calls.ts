@@ -7,7 +7,7 @@
 import type { CallName, InputOf, OutputOf, Routes } from '@myst/api'
 import type { Address, Price } from '@myst/protocol'
 import { readAmount, toJson } from './api-json.ts'
-import type { NodeCore } from './node-core.ts'
+import type { NodeCore, PaymentView } from './node-core.ts'
 
 export interface ApiCallDeps {
   readonly core: NodeCore
@@ -42,10 +42,37 @@ export function createApiCalls({ core, identities, stop }: ApiCallDeps): ApiCall
       await core.stopService(serviceType)
       return { serviceType }
     },
-    settle: async () => toJson(await core.settle()),
+    earnings: async () => ({ accountants: toJson(await core.earnings()) }),
+    settlements: async ({ limit, cursor }) => pageOf(core.payments(), Number(limit ?? defaultPage), cursor),
+    settlementPreview: async (ask) => ({ settlements: toJson(await core.previewSettlement(ask)) }),
+    settle: async (ask) => toJson(await core.settle(ask)),
+    withdraw: async ({ to, amount }) =>
+      toJson(
+        await core.withdraw({
+          ...(to === undefined ? {} : { to }),
+          ...(amount === undefined ? {} : { amount: readAmount(amount) }),
+        }),
+      ),
+    leave: async (ask) => toJson(await core.leave(ask)),
+    leaving: async () => toJson(core.leaving()),
+    stay: async () => toJson(await core.stay()),
+    beneficiary: async () => toJson(await core.beneficiary()),
+    changeBeneficiary: async ({ beneficiary }) => toJson(await core.changeBeneficiary(beneficiary)),
     async stop() {
       stop()
       return { stopping: true }
     },
   }
+}
+
+const defaultPage = 50
+
+/** An unknown cursor is one of a payment that a reorganisation took back: the list begins anew. */
+function pageOf(all: readonly PaymentView[], limit: number, cursor: string | undefined) {
+  const nameOf = ({ hash, accountant }: PaymentView) => `${hash}-${accountant}`
+  const from = all.findIndex((payment) => nameOf(payment) === cursor) + 1
+  const page = all.slice(from, from + limit)
+  const last = page.at(-1)
+  const hasMore = last !== undefined && from + limit < all.length
+  return { settlements: toJson(page), ...(hasMore ? { cursor: nameOf(last) } : {}) }
 }

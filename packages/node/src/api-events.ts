@@ -27,7 +27,7 @@ const maxStreams = 16
 /** Many changes at once are one event. */
 const pauseMs = 100
 /** Counters run without telling anybody. */
-const refreshMs = 2_000
+const refreshMs = 1_000
 
 export function createEventStreams({ read, onChange, log }: EventDeps): EventStreams {
   const open = new Set<() => void>()

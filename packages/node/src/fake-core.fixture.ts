@@ -64,12 +64,15 @@ export function createFakeCore(changed: () => void = () => {}): FakeCore {
         accountant: carol,
         channel,
         registered,
-        consumer: { balance, spent: 1n, left: balance - 1n, promises: 1 },
+        consumer: { balance, spent: 1n, left: balance - 1n, inFlight: 1n, promises: 1 },
         provider: {
           inFlight: 0n,
           credited: 0n,
           accountantFees: 0n,
           bounties: 0n,
+          unsettled: 0n,
+          guaranteed: 0n,
+          settling: 0n,
           settled: 0n,
           transactorFees: 0n,
           batches: 0,
@@ -77,6 +80,7 @@ export function createFakeCore(changed: () => void = () => {}): FakeCore {
         },
         connections: [...connections.values()],
         services: [...services.values()],
+        alarms: [],
         reflexive: { host: '198.18.10.1', port: 4040, symmetric: false },
       }
     },
@@ -149,6 +153,21 @@ export function createFakeCore(changed: () => void = () => {}): FakeCore {
       writes.push('settle')
       throw new Fault('nothing-to-settle')
     },
+    previewSettlement: async () => [],
+    earnings: async () => [],
+    payments: () => [],
+    async withdraw() {
+      writes.push('withdraw')
+      throw new Fault('nothing-to-withdraw')
+    },
+    async leave() {
+      writes.push('leave')
+      return { isWished: true, isOver: true, errands: [{ kind: 'wallet', state: 'done', amount: 0n }] }
+    },
+    leaving: () => ({ isWished: false, isOver: false, errands: [] }),
+    stay: async () => ({ isWished: false, isOver: false, errands: [] }),
+    beneficiary: async () => ({ beneficiary: alice }),
+    changeBeneficiary: async (beneficiary) => ({ beneficiary }),
     async close() {},
   }
 }

@@ -1,13 +1,13 @@
 /**
- * What the chain says of our own channel and earnings, by our own view: nobody's word is needed for either.
+ * What the chain says of our own channel, by our own view: nobody's word is needed for it.
  *
  * @module
  */
 
 import type { Clock } from '@myst/billing'
 import { type ChainClient, capacityOf, reach, readChannel } from '@myst/chain'
-import { accountantAbi, registryAbi } from '@myst/contracts'
-import type { Address, NetworkProfile } from '@myst/protocol'
+import { registryAbi } from '@myst/contracts'
+import { type Address, Fault, type NetworkProfile } from '@myst/protocol'
 
 export interface Funds {
   readonly balance: bigint
@@ -21,23 +21,31 @@ export interface Funds {
 export interface FundsReader {
   /** At most `maxAgeMs` old; the last one known while the chain is away. @throws Fault `chain-unreachable`. */
   read(maxAgeMs?: number): Promise<Funds>
-  /** Settled to us by the accountant contract so far. */
-  settledToUs(): Promise<bigint>
-  /** What transactors took from our settlements so far; read anew only when `settled` has grown. */
-  settlementFees(settled: bigint): Promise<bigint>
   registrationFee(): Promise<bigint>
+  /** As they were read last. */
+  readonly known: Funds | undefined
+  /** Why the last reading failed. */
+  readonly problem: Fault | undefined
 }
 
+/** Together with an event stream's own pace, a deposit shows within two seconds of its confirmation. */
+const defaultMaxAgeMs = 800
+
 export function createFundsReader(
-  deps: { readonly client: ChainClient; readonly clock: Clock },
+  deps: {
+    readonly client: ChainClient
+    readonly clock: Clock
+    /** On its way out of the channel. */
+    readonly reserved: () => bigint
+  },
   profile: NetworkProfile,
-  own: { readonly identity: Address; readonly channel: Address; readonly accountant: Address },
+  own: { readonly identity: Address; readonly channel: Address },
 ): FundsReader {
   const { rpc, rpcUrl } = deps.client
   const { token, registry } = profile.contracts
   let known: { funds: Funds; atMs: number } | undefined
   let pending: Promise<Funds> | undefined
-  let feesAt: { readonly settled: bigint; readonly fees: bigint } | undefined
+  let problem: Fault | undefined
   const readRegistry = <N extends 'maxRegistrationFee' | 'registrationFee'>(functionName: N) =>
     reach(rpcUrl, () => rpc.readContract({ address: registry, abi: registryAbi, functionName }))
 
@@ -54,46 +62,35 @@ export function createFundsReader(
     return funds
   }
 
+  /** What leaves can't be promised any more, whenever it was read. */
+  function lessReserved(funds: Funds): Funds {
+    const reserved = deps.reserved()
+    return { ...funds, capacity: funds.capacity > reserved ? funds.capacity - reserved : 0n }
+  }
+
   return {
-    async read(maxAgeMs = 2000) {
-      if (known !== undefined && deps.clock.elapsedMs() - known.atMs <= maxAgeMs) return known.funds
+    async read(maxAgeMs = defaultMaxAgeMs) {
+      if (known !== undefined && deps.clock.elapsedMs() - known.atMs <= maxAgeMs) return lessReserved(known.funds)
       pending ??= readNow().finally(() => {
         pending = undefined
       })
       try {
-        return await pending
+        const funds = await pending
+        problem = undefined
+        return lessReserved(funds)
       } catch (fault) {
-        if (known !== undefined) return known.funds
+        if (!(fault instanceof Fault)) throw fault
+        problem = fault
+        if (known !== undefined) return lessReserved(known.funds)
         throw fault
       }
     },
-    settledToUs: async () => {
-      const provider = await reach(rpcUrl, () =>
-        rpc.readContract({
-          address: own.accountant,
-          abi: accountantAbi,
-          functionName: 'providerOf',
-          args: [own.identity],
-        }),
-      )
-      return provider.settled
-    },
-    async settlementFees(settled) {
-      if (feesAt?.settled === settled) return feesAt.fees
-      const events = await reach(rpcUrl, () =>
-        rpc.getContractEvents({
-          address: own.accountant,
-          abi: accountantAbi,
-          eventName: 'OrderSettled',
-          args: { provider: own.identity },
-          fromBlock: profile.deployedAtBlock,
-          strict: true,
-        }),
-      )
-      const fees = events.reduce((sum, { args }) => sum + args.fee, 0n)
-      feesAt = { settled, fees }
-      return fees
-    },
     registrationFee: () => readRegistry('registrationFee'),
+    get known() {
+      return known && lessReserved(known.funds)
+    },
+    get problem() {
+      return problem
+    },
   }
 }

@@ -11,5 +11,9 @@
  */
 
 export * from './identity.ts'
+export { createChannelExit } from './leaving/channel-exit.ts'
 export * from './node.ts'
 export * from './node-core.ts'
+export { createOwnWallet } from './own-wallet.ts'
+export { type SettlementConfig, settlementOptions } from './settlement/config.ts'
+export * from './settlement/settler.ts'

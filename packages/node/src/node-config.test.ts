@@ -45,6 +45,7 @@ test('reads the least there must be; paths are relative to the file', async () =
     wireguard: {},
     policy: {},
     spending: {},
+    settlement: {},
     serve: [],
   })
 })
@@ -72,6 +73,19 @@ test('reads all there can be', async () => {
     serve: [{ serviceType: 'proxy', country: 'NL', price: { perHour: 0n, perGib: 5n } }],
     stun: { host: '0.0.0.0', port: 3478 },
   })
+})
+
+test('reads what is said about settling, and nothing else', async () => {
+  const beneficiary = `0x${'da'.repeat(20)}`
+  const settlement = { automatic: false, always: '7', cheapPercent: 3, maxAgeHours: 24, beneficiary }
+  expect((await read({ ...least, settlement })).settlement).toEqual({
+    automatic: false,
+    always: 7n,
+    cheapPercent: 3n,
+    maxAgeMs: 86_400_000,
+    beneficiary,
+  })
+  await expect(read({ ...least, settlement: { maxAge: 1 } })).rejects.toThrow(/\/settlement\/maxAge/)
 })
 
 test('fills a group of the policy up with the network’s defaults', async () => {

@@ -6,13 +6,22 @@
 
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { amountSchema, closed, countrySchema, endpointSchema, priceSchema, serviceTypeSchema } from '@myst/api'
+import {
+  addressSchema,
+  amountSchema,
+  closed,
+  countrySchema,
+  endpointSchema,
+  priceSchema,
+  serviceTypeSchema,
+} from '@myst/api'
 import { type PaymentPolicy, paymentPolicy, type SpendingLimits } from '@myst/billing'
 import { Fault, type NetworkProfile, parseNetworkProfile } from '@myst/protocol'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { Check, Errors } from 'typebox/value'
 import { readAmount } from './api-json.ts'
 import type { ServiceOffer } from './node-core.ts'
+import type { SettlementConfig } from './settlement/config.ts'
 
 export interface NodeConfig {
   readonly profile: NetworkProfile
@@ -27,6 +36,7 @@ export interface NodeConfig {
   readonly policy: Partial<PaymentPolicy>
   /** As a consumer. */
   readonly spending: SpendingLimits
+  readonly settlement: Partial<SettlementConfig>
   /** Offered as soon as the node runs. */
   readonly serve: readonly ServiceOffer[]
   /** A STUN server for the network's other nodes. */
@@ -83,6 +93,19 @@ const configSchema = closed({
   ),
   policy: Type.Optional(partly(closed(policyFields))),
   spending: Type.Optional(partly(closed(spendingFields))),
+  settlement: Type.Optional(
+    partly(
+      closed({
+        automatic: Type.Boolean(),
+        allowance: amountSchema,
+        always: amountSchema,
+        whenCheap: amountSchema,
+        cheapPercent: Type.Integer({ minimum: 0, maximum: 50 }),
+        maxAgeHours: Type.Integer({ minimum: 1, maximum: 8_784 }),
+        beneficiary: addressSchema,
+      }),
+    ),
+  ),
   serve: Type.Optional(
     Type.Array(closed({ serviceType: serviceTypeSchema, country: countrySchema, price: Type.Optional(priceSchema) })),
   ),
@@ -103,6 +126,7 @@ export async function readNodeConfig(path: string): Promise<NodeConfig> {
     wireguard: json.wireguard ?? {},
     policy: readPolicy(profile.priceScale, json.policy ?? {}),
     spending: readAmounts(json.spending ?? {}),
+    settlement: readSettlement(json.settlement ?? {}),
     serve: (json.serve ?? []).map(({ price, ...offer }) => ({
       ...offer,
       ...(price === undefined
@@ -150,6 +174,20 @@ function checkConfig(json: unknown): ConfigJson {
 
 const readAmounts = <T extends object>(json: T): { [K in keyof T]: bigint } =>
   Object.fromEntries(Object.entries(json).map(([name, text]) => [name, readAmount(text)])) as { [K in keyof T]: bigint }
+
+const hourMs = 3_600_000
+
+function readSettlement(json: NonNullable<ConfigJson['settlement']>): Partial<SettlementConfig> {
+  const { automatic, beneficiary, cheapPercent, maxAgeHours, ...amounts } = json
+  const sums = Object.entries(amounts).map(([name, text]) => [name, readAmount(text)])
+  return {
+    ...Object.fromEntries(sums),
+    ...(automatic === undefined ? {} : { automatic }),
+    ...(beneficiary === undefined ? {} : { beneficiary }),
+    ...(cheapPercent === undefined ? {} : { cheapPercent: BigInt(cheapPercent) }),
+    ...(maxAgeHours === undefined ? {} : { maxAgeMs: maxAgeHours * hourMs }),
+  }
+}
 
 /** Groups are filled up with their defaults, which depend on the network's price scale. */
 function readPolicy(scale: bigint, json: NonNullable<ConfigJson['policy']>): Partial<PaymentPolicy> {

@@ -24,8 +24,25 @@ export interface NodeCore {
   serve(offer: ServiceOffer): Promise<ServiceView>
   stopService(serviceType: string): Promise<void>
   services(): readonly ServiceView[]
-  /** Exchanges what is pending and brings everything the accountant promised on chain. */
-  settle(): Promise<SettlementView>
+  /** Exchanges what is pending and brings everything that accountants promised on chain. */
+  settle(ask?: SettlementAsk): Promise<SettlementView>
+  /** What `settle` would do, and cost; exchanges what is pending. */
+  previewSettlement(ask?: SettlementAsk): Promise<readonly SettlementPreviewView[]>
+  /** What we have and had to get, accountant by accountant. */
+  earnings(): Promise<readonly EarningsView[]>
+  /** What accountants' contracts have paid us, newest first. */
+  payments(): readonly PaymentView[]
+  /** Sends the channel's money home: at once where the accountant co-signs, else after the contract's delay. */
+  withdraw(ask?: { readonly to?: Address; readonly amount?: bigint }): Promise<ErrandView>
+  /** Ends all business and brings all money home; goes on over restarts. Asked again, it does the next step at once. */
+  leave(ask?: { readonly to?: Address }): Promise<LeavingView>
+  leaving(): LeavingView
+  /** Takes the leave back; what the chain has been told goes on. */
+  stay(): Promise<LeavingView>
+  /** Who is paid for the identity, by the registry. */
+  beneficiary(): Promise<BeneficiaryView>
+  /** For good; the wallet pays the gas. */
+  changeBeneficiary(beneficiary: Address): Promise<BeneficiaryView>
   /** Ends sessions gracefully and closes everything. */
   close(): Promise<void>
 }
@@ -40,8 +57,18 @@ export interface NodeStatus {
   readonly provider: ProviderBalance
   readonly connections: readonly ConnectionView[]
   readonly services: readonly ServiceView[]
+  /** What a person should look at, each with what to do. */
+  readonly alarms: readonly AlarmView[]
   /** Our address as the network sees it. */
   readonly reflexive?: { readonly host: string; readonly port: number; readonly symmetric: boolean }
+}
+
+export interface AlarmView {
+  readonly code: string
+  readonly what: string
+  /** Empty where it passes by itself. */
+  readonly todo: string
+  readonly accountant?: Address
 }
 
 export interface ConsumerBalance {
@@ -51,6 +78,8 @@ export interface ConsumerBalance {
   readonly spent: bigint
   /** What can still be promised. */
   readonly left: bigint
+  /** Promised, and not yet collected from the channel. */
+  readonly inFlight: bigint
   readonly promises: number
 }
 
@@ -62,6 +91,12 @@ export interface ProviderBalance {
   readonly accountantFees: bigint
   /** Of the accountant's own money, on top of what was credited. */
   readonly bounties: bigint
+  /** Promised by accountants and not yet settled. */
+  readonly unsettled: bigint
+  /** Of it, what our stakes answer for. */
+  readonly guaranteed: bigint
+  /** Of it, what is on its way. */
+  readonly settling: bigint
   readonly settled: bigint
   readonly transactorFees: bigint
   readonly batches: number
@@ -163,9 +198,103 @@ export interface SessionView {
   readonly credited: bigint
 }
 
+export interface SettlementAsk {
+  /** Absent: all of them. */
+  readonly accountant?: Address
+  /** Absent: into the wallet. */
+  readonly into?: 'wallet' | 'stake'
+  /** Absent: the beneficiary of the configuration, else the registered one. */
+  readonly beneficiary?: Address
+}
+
 export interface SettlementView {
-  /** Paid by the accountant contract, the fee included. */
+  /** Paid by the accountant contracts, fees included. */
   readonly paid: bigint
   readonly transactorFee: bigint
+  /** Of the first. */
+  readonly hash?: Bytes32
+  /** Without a hash where a transactor has it, and the chain does not show it yet. */
+  readonly settlements: readonly {
+    readonly accountant: Address
+    readonly paid: bigint
+    readonly transactorFee: bigint
+    readonly hash?: Bytes32
+  }[]
+  readonly refused: readonly AlarmView[]
+}
+
+export interface SettlementPreviewView {
+  readonly accountant: Address
+  /** What the contract would pay, the fee included. */
+  readonly due: bigint
+  readonly fee: bigint
+  readonly arrives: bigint
+  /** The accountant itself where it goes into stake. */
+  readonly to: Address
+  /** Its URL, or `wallet`. */
+  readonly transactor: string
+  /** At most, in the chain's coin, where our own wallet pays it. */
+  readonly gas?: bigint
+  /** Why it would not be settled now. */
+  readonly refusal?: AlarmView
+}
+
+export interface EarningsView {
+  readonly accountant: Address
+  /** Promised by consumers and not yet by the accountant. */
+  readonly uncredited: bigint
+  /** Promised by the accountant so far, bounties included. */
+  readonly promised: bigint
+  /** Absent while the chain was not asked yet. */
+  readonly settled?: bigint
+  /** What transactors took of it. */
+  readonly fees: bigint
+  readonly unsettled: bigint
+  readonly guaranteed: bigint
+  readonly stake: bigint
+  readonly settling: bigint
+  /** Why nothing is settled although there is a reason. */
+  readonly problem?: AlarmView
+}
+
+export interface PaymentView {
+  readonly accountant: Address
+  /** A payout is one that the accountant made unasked. */
+  readonly kind: 'settlement' | 'payout'
+  readonly hash: Bytes32
+  readonly block: bigint
+  readonly atMs: number
+  /** The fee included. */
+  readonly paid: bigint
+  readonly fee: bigint
+  /** Absent: the beneficiary that was registered at the time. The accountant itself where it went into stake. */
+  readonly to?: Address
+  /** False: a reorganisation may still take it back. */
+  readonly isConfirmed: boolean
+}
+
+/** One sum on its way home. */
+export interface ErrandView {
+  readonly kind: 'earnings' | 'channel' | 'stake' | 'wallet'
+  readonly accountant?: Address
+  readonly state: 'done' | 'working' | 'waiting' | 'stuck' | 'left'
+  /** Still to come. */
+  readonly amount: bigint
+  /** When a delay of the contracts is over. */
+  readonly dueAtMs?: number
+  readonly hash?: Bytes32
+  readonly problem?: AlarmView
+}
+
+export interface LeavingView {
+  readonly isWished: boolean
+  /** Everything is home, but for what is not worth its fee. */
+  readonly isOver: boolean
+  readonly errands: readonly ErrandView[]
+}
+
+export interface BeneficiaryView {
+  readonly beneficiary: Address
+  /** Absent where nothing was to be changed. */
   readonly hash?: Bytes32
 }

@@ -5,9 +5,10 @@
  */
 
 import { mkdir } from 'node:fs/promises'
+import { exitCodeOf } from '@myst/api'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { createStunServer } from '@myst/nat'
-import type { Address, Crypto } from '@myst/protocol'
+import { type Address, type Crypto, Fault } from '@myst/protocol'
 import { proxyConsumerDriver, proxyProviderDriver } from '@myst/vpn-proxy'
 import { createWireguardConsumer, createWireguardProvider } from '@myst/vpn-wireguard'
 import { type ApiServer, refuseRunningNode, startApiServer } from './api-server.ts'
@@ -15,6 +16,7 @@ import { createChangeSignal } from './change-signal.ts'
 import { createIdentity, listIdentities, unlockIdentity } from './identity.ts'
 import { createNode } from './node.ts'
 import type { NodeConfig } from './node-config.ts'
+import type { NodeCore, ServiceOffer } from './node-core.ts'
 import { findPassphrase } from './passphrase.ts'
 
 export interface NodeProgram {
@@ -37,7 +39,7 @@ export interface NodeProgramOptions {
 
 /** @throws Fault with what is missing or in the way. */
 export async function startNodeProgram({ config, passphrase, log }: NodeProgramOptions): Promise<NodeProgram> {
-  const { dataDir, profile, policy, spending, bind } = config
+  const { dataDir, profile, policy, spending, settlement, bind } = config
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await refuseRunningNode(dataDir)
   const crypto = await loadNativeCrypto()
@@ -50,6 +52,7 @@ export async function startNodeProgram({ config, passphrase, log }: NodeProgramO
     dataDir,
     policy,
     spending,
+    settlement,
     crypto,
     log,
     onChange: changed,
@@ -66,10 +69,8 @@ export async function startNodeProgram({ config, passphrase, log }: NodeProgramO
       const stun = await createStunServer(config.stun)
       closing.push(() => stun.close())
     }
-    for (const offer of config.serve) {
-      await core.serve(offer)
-      log(`offers ${offer.serviceType} in ${offer.country}`)
-    }
+    const offering = await offerAll(core, config.serve, log)
+    closing.push(async () => offering.close())
     const api = await startApiServer(
       { core, identities: () => listIdentities(dataDir), stop: stopAsked.resolve, onChange, log },
       { dataDir, ...(config.api === undefined ? {} : { tcp: config.api }) },
@@ -85,6 +86,42 @@ export async function startNodeProgram({ config, passphrase, log }: NodeProgramO
     await closeAll()
     throw fault
   }
+}
+
+/** An accountant or a full node that is away now is there later. */
+const offerAgainMs = 10_000
+/** The exit code of who needs somebody that does not answer. */
+const unreachable = 3
+
+/** What can't be offered for want of somebody else is offered later: the node starts all the same (W21). */
+async function offerAll(core: NodeCore, offers: readonly ServiceOffer[], log: (line: string) => void) {
+  let timer: NodeJS.Timeout | undefined
+  let waiting = [...offers]
+
+  async function tryAll(): Promise<void> {
+    for (const offer of waiting) {
+      if (core.leaving().isWished) {
+        log(`${offer.serviceType} is not offered: this node is leaving`)
+      } else {
+        try {
+          await core.serve(offer)
+          log(`offers ${offer.serviceType} in ${offer.country}`)
+        } catch (fault) {
+          if (!(fault instanceof Fault && exitCodeOf(fault) === unreachable)) throw fault
+          log(`${offer.serviceType} is not offered yet: ${fault.message}`)
+          continue
+        }
+      }
+      waiting = waiting.filter((one) => one !== offer)
+    }
+    if (waiting.length === 0) return
+    timer = setTimeout(() => {
+      tryAll().catch((cause: Error) => log(`not offered: ${cause.message}`))
+    }, offerAgainMs)
+  }
+
+  await tryAll()
+  return { close: () => clearTimeout(timer) }
 }
 
 /** The API's socket goes last: as long as it is there, so is the node. */

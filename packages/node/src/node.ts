@@ -11,14 +11,13 @@ import {
   type Clock,
   createAccountantClient,
   deriveKeys,
-  openExchangeDesk,
+  hasExchanged,
   openPayerBook,
   type PaymentPolicy,
   paymentPolicy,
   type SpendingLimits,
   systemClock,
 } from '@myst/billing'
-import { type ChainClient, connectChain } from '@myst/chain'
 import { createDiscoveryClient, type PublishedProposal, type SignOffer } from '@myst/discovery'
 import { createHyperdhtNode, type Link, type LinkNode } from '@myst/link'
 import {
@@ -32,18 +31,29 @@ import {
   type Proposal,
   proposalLifetimeMs,
   signProposal,
+  zeroAddress,
 } from '@myst/protocol'
 import { openSqliteStore, type RecordStore } from '@myst/store'
 import { type ConsumerDriver, createExitPolicy, type Offer, type ProviderDriver } from '@myst/vpn'
+import { watchChain } from './chain-watch.ts'
 import { type Connection, createConnection } from './consumer/connection.ts'
-import { createFundsReader } from './funds.ts'
+import { createFundsReader, type Funds } from './funds.ts'
+import { changeBeneficiary, readBeneficiary, requireOwnable } from './leaving/beneficiary.ts'
+import { createChannelExit } from './leaving/channel-exit.ts'
+import { createLeaving } from './leaving/leave.ts'
+import { stepStakeReturn } from './leaving/stake-return.ts'
+import { viewErrand, viewLeaving } from './leaving/views.ts'
 import type { ConnectRequest, NodeCore, ProposalFilter, ProposalView, ServiceOffer, ServiceView } from './node-core.ts'
-import { createOwnTransactor } from './own-transactor.ts'
-import { readFeeRate, readOperator } from './provider/accountant-terms.ts'
+import { createOwnWallet } from './own-wallet.ts'
+import { atMost } from './patient.ts'
+import { createDesks } from './provider/desks.ts'
 import { createProvider, type OfferedService } from './provider/provider.ts'
-import { settleNewest } from './provider/settlement.ts'
 import { registerIdentity } from './registration.ts'
+import { type SettlementConfig, settlementOptions } from './settlement/config.ts'
+import { type AccountEarnings, createSettler } from './settlement/settler.ts'
+import { alarmOf, viewEarnings, viewPreview, viewSettlement } from './settlement/views.ts'
 import { createTransactorClient } from './transactor-client.ts'
+import { withAny } from './transactors.ts'
 import { findTunnelPath, offerTunnelPath } from './tunnel-path.ts'
 
 export interface NodeOptions {
@@ -55,6 +65,7 @@ export interface NodeOptions {
   readonly policy?: Partial<PaymentPolicy>
   /** As a consumer; absent: what the channel holds. */
   readonly spending?: SpendingLimits
+  readonly settlement?: Partial<SettlementConfig>
   readonly providerDrivers: readonly ProviderDriver[]
   readonly consumerDrivers: readonly ConsumerDriver[]
   readonly crypto: Crypto
@@ -62,6 +73,14 @@ export interface NodeOptions {
   /** Called after every change that a person would see. */
   readonly onChange?: () => void
 }
+
+/** A status shows what the chain said lately, and does not wait for one that hangs. */
+const statusMaxAgeMs = 1_000
+const statusPatienceMs = 3_000
+/** What is on its way is on disk, and followed by the next start. */
+const closePatienceMs = 1_000
+/** Before the chain was ever asked; the status says so. */
+const unknownFunds: Funds = { balance: 0n, settled: 0n, registered: false, capacity: 0n }
 
 /** Sessions opened on a proposal that was just refreshed are still served at its price. */
 const keptPrices = 4
@@ -85,19 +104,35 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   const domain = { chainId: profile.chainId, verifyingContract: accountant.address }
 
   const store: RecordStore = openSqliteStore(`${options.dataDir}/node.db`)
-  const client: ChainClient = await connectChain({ rpcUrl: own.rpcUrl, chainId: profile.chainId })
-  const transactor =
-    own.transactorUrl === undefined
-      ? createOwnTransactor(client, profile.contracts, keys.privateKey)
-      : createTransactorClient(own.transactorUrl)
+  const chain = await watchChain({ rpcUrl: own.rpcUrl, chainId: profile.chainId }, changed, log)
+  const { client } = chain
+  const wallet = createOwnWallet(crypto, client, profile.contracts, keys.privateKey)
+  const transactors = [...profile.transactorUrls.map(createTransactorClient), wallet.transactor]
   const accountantClient = createAccountantClient({ crypto, clock }, keys, domain, accountant)
-  const funds = createFundsReader({ client, clock }, profile, {
-    identity: keys.identity,
-    channel,
-    accountant: accountant.address,
-  })
   const limits = options.spending ?? {}
   const book = openPayerBook(crypto, store, keys, { chainId: profile.chainId, channel }, { limits, nowMs: clock.nowMs })
+  const channels = new Map(profile.accountants.map((info) => [info.address, channelExitOf(info)]))
+  const reserved = () => channels.get(accountant.address)?.reserved ?? 0n
+  const funds = createFundsReader({ client, clock, reserved }, profile, { identity: keys.identity, channel })
+
+  function channelExitOf(info: AccountantInfo) {
+    const at = { chainId: profile.chainId, verifyingContract: info.address }
+    const isOurs = info.address === accountant.address
+    return createChannelExit(
+      {
+        crypto,
+        clock,
+        store,
+        client,
+        wallet,
+        transactors,
+        accountant: isOurs ? accountantClient : createAccountantClient({ crypto, clock }, keys, at, info),
+        promised: () => (isOurs ? book.amount : 0n),
+        log,
+      },
+      { keys, profile, accountant: info.address },
+    )
+  }
 
   const linkNode: LinkNode = createHyperdhtNode({
     bootstrap: [...profile.bootstrap],
@@ -109,15 +144,49 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
 
   const services = new Map<string, Service>()
   const connections = new Map<string, Connection>()
-  let desk: Awaited<ReturnType<typeof openExchangeDesk>> | undefined
   let listening: Promise<void> | undefined
+
+  const desks = createDesks(
+    { crypto, clock, store, client, onOutcomes: (outcomes) => provider.credited(outcomes), log },
+    { keys, profile, policy },
+  )
+  const settler = createSettler(
+    { crypto, clock, store, client, transactors, sources: desks.sources, onChange: changed, log },
+    { keys, profile, ...settlementOptions(profile.priceScale, options.settlement) },
+  )
+
+  const leaving = createLeaving(
+    {
+      clock,
+      store,
+      client,
+      wallet,
+      settler,
+      channels,
+      stepStake: (at) => stepStakeReturn({ crypto, clock, client, wallet, transactors, log }, keys, at),
+      endBusiness,
+      onChange: changed,
+      log,
+    },
+    { keys, profile },
+  )
+
+  /** Whoever leaves ends what runs; accountants are asked for what they still owe where there is any. */
+  async function endBusiness(): Promise<void> {
+    await Promise.all([...connections.values()].map((connection) => connection.disconnect()))
+    connections.clear()
+    for (const serviceType of [...services.keys()]) await endService(serviceType)
+    if (!hasExchanged(store)) return
+    await desks.openAll()
+    await desks.flush()
+  }
 
   const provider = createProvider(
     {
       crypto,
       clock,
       store,
-      desks: () => new Map(desk === undefined ? [] : [[accountant.address, desk]]),
+      desks: () => desks.open,
       serviceOf: (serviceType) => services.get(serviceType),
       onSession: (link, _session, usePath) => {
         if (usePath !== undefined) offerTunnelPath({ link, profile, usePath, log })
@@ -127,28 +196,9 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     { keys, profile, policy },
   )
 
-  /** The first service opens the desk and starts to listen; a consumer alone does neither. */
+  /** The first service opens the desks and starts to listen; a consumer alone does neither. */
   async function becomeProvider(): Promise<void> {
-    desk ??= await openExchangeDesk(
-      {
-        crypto,
-        clock,
-        store,
-        client: accountantClient,
-        onOutcomes: (outcomes) => provider.credited(outcomes),
-        feeRate: () => readFeeRate(client, accountant.address),
-        operator: () => readOperator(client, accountant.address),
-        log,
-      },
-      {
-        keys,
-        chainId: profile.chainId,
-        accountant,
-        policy: policy.exchange,
-        feeLimit: policy.feeLimit,
-        unprovedRefusals: policy.unprovedRefusals,
-      },
-    )
+    await desks.openAll()
     listening ??= (async () => {
       linkNode.onLink((link: Link) => provider.welcome(link))
       await linkNode.listen()
@@ -167,7 +217,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
         serviceVersion: 1,
         location: { country },
         price,
-        accountants: [own.accountant.address],
+        accountants: [...desks.open.keys()],
         seq,
         expiresAtMs: BigInt(nowMs + proposalLifetimeMs),
         ...(withdrawn ? { withdrawn } : {}),
@@ -222,16 +272,40 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       .map(({ view }) => view),
   })
 
+  async function endService(serviceType: string): Promise<void> {
+    const service = services.get(serviceType)
+    if (service === undefined) return
+    services.delete(serviceType)
+    await service.published?.withdraw().catch((fault: Error) => log(`not withdrawn: ${fault.message}`))
+    await Promise.all(
+      provider.sessions
+        .filter((session) => session.serviceType === serviceType)
+        .map((session) => session.end('service-stops')),
+    )
+    await service.offer.close()
+  }
+
+  const requireStaying = (): void => {
+    if (leaving.isWished) throw new Fault('leaving')
+  }
+
   return {
     identity: keys.identity,
 
     async status() {
-      const [{ balance, registered, capacity }, settled] = await Promise.all([
-        funds.read(),
-        desk === undefined ? 0n : funds.settledToUs(),
-      ])
-      const transactorFees = settled === 0n ? 0n : await funds.settlementFees(settled)
-      const standing = desk?.standing
+      const look = Promise.all([funds.read(), settler.look(statusMaxAgeMs)])
+      await atMost(statusPatienceMs, look)
+      const { balance, registered, capacity, settled } = funds.known ?? unknownFunds
+      const { standing } = desks
+      const earnings = settler.earnings()
+      const sum = (of: (one: AccountEarnings) => bigint) => earnings.reduce((total, one) => total + of(one), 0n)
+      const chainFault = chain.problem ?? funds.problem
+      const alarms = [
+        ...(chainFault === undefined ? [] : [alarmOf(chainFault)]),
+        ...earnings.flatMap(({ accountant, problem }) =>
+          problem === undefined || problem.code === chainFault?.code ? [] : [{ ...alarmOf(problem), accountant }],
+        ),
+      ]
       const reflexive = linkNode.reflexive()
       return {
         identity: keys.identity,
@@ -243,18 +317,23 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
           balance,
           spent: book.amount,
           left: capacity > book.amount ? capacity - book.amount : 0n,
+          inFlight: book.amount > settled ? book.amount - settled : 0n,
           promises: book.promises,
         },
         provider: {
-          inFlight: standing?.uncredited ?? 0n,
-          credited: standing?.credited ?? 0n,
-          accountantFees: standing?.fees ?? 0n,
-          bounties: standing?.bounties ?? 0n,
-          settled,
-          transactorFees,
-          batches: standing?.batches ?? 0,
-          promises: standing?.promises ?? 0,
+          inFlight: standing.uncredited,
+          credited: standing.credited,
+          accountantFees: standing.fees,
+          bounties: standing.bounties,
+          unsettled: sum(({ unsettled }) => unsettled),
+          guaranteed: sum(({ guaranteed }) => guaranteed),
+          settling: sum(({ settling }) => settling),
+          settled: sum(({ settled }) => settled ?? 0n),
+          transactorFees: sum(({ fees }) => fees),
+          batches: standing.batches,
+          promises: standing.promises,
         },
+        alarms,
         connections: [...connections.values()].map(({ view }) => view),
         services: [...services.values()].map(viewService),
         ...(reflexive === undefined ? {} : { reflexive }),
@@ -273,7 +352,9 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       const { registered } = await funds.read(0)
       if (registered) return { identity: keys.identity, transactorFee: 0n, registrationFee: 0n }
       const registrationFee = await funds.registrationFee()
-      const { fee, state } = await registerIdentity({ crypto, clock, transactor }, profile, keys, accountant.address)
+      const { fee, state } = await withAny(transactors, log, (transactor) =>
+        registerIdentity({ crypto, clock, transactor }, profile, keys, accountant.address),
+      )
       await funds.read(0)
       changed()
       return {
@@ -289,6 +370,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     },
 
     async connect(request) {
+      requireStaying()
       const driver = options.consumerDrivers.find(({ serviceType }) => serviceType === request.serviceType)
       if (driver === undefined) throw new Fault('service-type-unknown', { serviceType: request.serviceType })
       const { capacity } = await funds.read()
@@ -358,6 +440,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     connections: () => [...connections.values()].map(({ view }) => view),
 
     async serve(wanted) {
+      requireStaying()
       const driver = options.providerDrivers.find(({ serviceType }) => serviceType === wanted.serviceType)
       if (driver === undefined) throw new Fault('service-type-unknown', { serviceType: wanted.serviceType })
       if (services.has(wanted.serviceType))
@@ -390,28 +473,55 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     },
 
     async stopService(serviceType) {
-      const service = services.get(serviceType)
-      if (service === undefined) throw new Fault('service-not-offered', { serviceType })
-      services.delete(serviceType)
-      await service.published?.withdraw().catch((fault: Error) => log(`not withdrawn: ${fault.message}`))
-      await Promise.all(
-        provider.sessions
-          .filter((session) => session.serviceType === serviceType)
-          .map((session) => session.end('service-stops')),
-      )
-      await service.offer.close()
+      if (!services.has(serviceType)) throw new Fault('service-not-offered', { serviceType })
+      await endService(serviceType)
       changed()
     },
 
     services: () => [...services.values()].map(viewService),
 
-    async settle() {
-      if (desk === undefined) throw new Fault('nothing-to-settle')
-      await desk.flush()
-      const settled = await funds.settledToUs()
-      const { fee, paid, state } = await settleNewest({ crypto, clock, transactor }, keys, desk, settled)
+    async settle(ask = {}) {
+      const { settled, refused } = await settler.settle(ask)
       changed()
-      return { paid, transactorFee: fee, ...(state.hash === undefined ? {} : { hash: state.hash }) }
+      return viewSettlement(settled, refused)
+    },
+
+    async previewSettlement(ask = {}) {
+      return (await settler.preview(ask)).map(viewPreview)
+    },
+
+    payments: () => settler.payments(),
+
+    async withdraw({ to, amount = 0n } = {}) {
+      if (to !== undefined) requireOwnable(profile, to)
+      requireStaying()
+      return viewErrand(await leaving.withdraw(to ?? zeroAddress, amount))
+    },
+
+    async leave({ to } = {}) {
+      if (to !== undefined) requireOwnable(profile, to)
+      await leaving.begin(to)
+      return viewLeaving(leaving)
+    },
+
+    leaving: () => viewLeaving(leaving),
+
+    async stay() {
+      leaving.cancel()
+      return viewLeaving(leaving)
+    },
+
+    beneficiary: async () => ({ beneficiary: await readBeneficiary(client, profile, keys.identity) }),
+
+    async changeBeneficiary(beneficiary) {
+      const done = await changeBeneficiary({ crypto, clock, client, wallet }, profile, keys, beneficiary)
+      changed()
+      return done
+    },
+
+    async earnings() {
+      await atMost(statusPatienceMs, settler.look(statusMaxAgeMs))
+      return settler.earnings().map(viewEarnings)
     },
 
     async close() {
@@ -421,8 +531,11 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
         if (status === 'rejected') log('a proposal was not withdrawn; it expires by itself')
       }
       await provider.close()
-      await desk?.flush()
-      await desk?.close()
+      await desks.flush()
+      await desks.close()
+      await atMost(closePatienceMs, leaving.close())
+      await settler.close()
+      chain.close()
       for (const { offer } of services.values()) await offer.close()
       await discovery.close()
       await linkNode.close()
@@ -431,15 +544,14 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   }
 }
 
-/** The first of each that the profile names; without a transactor the node is its own. @throws Fault `profile-incomplete`. */
-function servicesOf({ accountants, rpcUrls, transactorUrls, networkId }: NetworkProfile) {
+/** The first of each that the profile names. @throws Fault `profile-incomplete`. */
+function servicesOf({ accountants, rpcUrls, networkId }: NetworkProfile) {
   const [accountant] = accountants
   const [rpcUrl] = rpcUrls
-  const [transactorUrl] = transactorUrls
   if (accountant === undefined || rpcUrl === undefined) {
     throw new Fault('profile-incomplete', { networkId })
   }
-  return { accountant, rpcUrl, transactorUrl }
+  return { accountant, rpcUrl }
 }
 
 const viewProposal = ({

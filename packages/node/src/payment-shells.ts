@@ -6,3 +6,4 @@
 
 export { type Connection, createConnection } from './consumer/connection.ts'
 export { createProvider, type Provider } from './provider/provider.ts'
+export { createTransactorClient, type TransactorClient } from './transactor-client.ts'

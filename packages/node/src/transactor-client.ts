@@ -20,7 +20,10 @@ import {
 } from '@myst/protocol'
 
 export interface TransactorClient {
-  quote(call: TransactorCall): Promise<Quote>
+  /** Its URL; `wallet` where the node sends what it signed itself. */
+  readonly name: string
+  /** `gas` in the chain's coin, where that is paid besides. */
+  quote(call: TransactorCall): Promise<Quote & { readonly gas?: bigint }>
   /**
    * Waits for its end, as long as a chain may take to confirm it; after that the state is `waiting`, and the same request
    * asks for it again.
@@ -56,6 +59,7 @@ export function createTransactorClient(url: string): TransactorClient {
   }
 
   return {
+    name: url,
     quote: (call) => ask(quoteSchema, `/v1/quotes/${call}`),
     async carry(request) {
       const deadlineMs = performance.now() + endWithinMs

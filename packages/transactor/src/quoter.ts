@@ -49,7 +49,7 @@ export const laterGasOf: Readonly<Partial<Record<TransactorCall, bigint>>> = {
 /** Whole transactions as measured on an EVM (`./dev bench gas`), with room for a first use of every slot. */
 const gasOf: Readonly<Record<TransactorCall, bigint>> = {
   register: 260_000n,
-  settle: 160_000n,
+  settle: 190_000n,
   exit: 140_000n + 130_000n,
   'fast-exit': 180_000n,
   'decrease-stake': 150_000n + 130_000n,

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Call } from '@myst/chain'
-import { accountantAbi, consumerChannelAbi, registryAbi } from '@myst/contracts'
+import { type Call, callOfRequest } from '@myst/chain'
 import {
   type Address,
   type Crypto,
@@ -19,7 +18,6 @@ import {
   stakeDecreaseStruct,
   type TransactorCall,
   type TransactorRequest,
-  toHex,
 } from '@myst/protocol'
 
 export interface SignedCall {
@@ -53,6 +51,7 @@ export type NetworkOfCalls = Pick<NetworkProfile, 'chainId' | 'contracts'>
 
 export function readRequest(crypto: Crypto, network: NetworkOfCalls, request: TransactorRequest): SignedCall {
   const at = (verifyingContract: Address) => ({ chainId: network.chainId, verifyingContract })
+  const toSend = callOfRequest(crypto, network.contracts, request)
   switch (request.kind) {
     case 'register': {
       const { registration, signature } = request
@@ -62,16 +61,11 @@ export function readRequest(crypto: Crypto, network: NetworkOfCalls, request: Tr
         ...registration,
         hash: hashTypedData(crypto, at(registry), registrationStruct, registration),
         signature,
-        toSend: {
-          to: registry,
-          abi: registryAbi,
-          name: 'registerIdentity',
-          args: [registration, toHex(signature)],
-        } satisfies Call<typeof registryAbi, 'registerIdentity'>,
+        toSend,
       }
     }
     case 'settle': {
-      const { accountant, order, preimage, promiseSignature, orderSignature } = request
+      const { accountant, order, orderSignature } = request
       return {
         call: 'settle',
         ...order,
@@ -79,12 +73,7 @@ export function readRequest(crypto: Crypto, network: NetworkOfCalls, request: Tr
         accountant,
         hash: hashTypedData(crypto, at(accountant), settleOrderStruct, order),
         signature: orderSignature,
-        toSend: {
-          to: accountant,
-          abi: accountantAbi,
-          name: 'settleWithOrder',
-          args: [order, preimage, toHex(promiseSignature), toHex(orderSignature)],
-        } satisfies Call<typeof accountantAbi, 'settleWithOrder'>,
+        toSend,
       }
     }
     case 'exit': {
@@ -97,17 +86,12 @@ export function readRequest(crypto: Crypto, network: NetworkOfCalls, request: Tr
         accountant,
         hash: hashTypedData(crypto, at(channel), exitRequestStruct, exit),
         signature,
-        toSend: {
-          to: channel,
-          abi: consumerChannelAbi,
-          name: 'requestExit',
-          args: [exit, toHex(signature)],
-        } satisfies Call<typeof consumerChannelAbi, 'requestExit'>,
+        toSend,
         feeComesWith: { kind: 'finalize-exit', channel, accountant, identity },
       }
     }
     case 'fast-exit': {
-      const { identity, accountant, exit, signature, operatorSignature } = request
+      const { identity, accountant, exit, signature } = request
       const channel = channelAddress(crypto, network.contracts, identity, accountant)
       return {
         call: 'fast-exit',
@@ -116,12 +100,7 @@ export function readRequest(crypto: Crypto, network: NetworkOfCalls, request: Tr
         accountant,
         hash: hashTypedData(crypto, at(channel), fastExitStruct, exit),
         signature,
-        toSend: {
-          to: channel,
-          abi: consumerChannelAbi,
-          name: 'fastExit',
-          args: [exit, toHex(signature), toHex(operatorSignature)],
-        } satisfies Call<typeof consumerChannelAbi, 'fastExit'>,
+        toSend,
       }
     }
     case 'decrease-stake': {
@@ -133,12 +112,7 @@ export function readRequest(crypto: Crypto, network: NetworkOfCalls, request: Tr
         accountant,
         hash: hashTypedData(crypto, at(accountant), stakeDecreaseStruct, decrease),
         signature,
-        toSend: {
-          to: accountant,
-          abi: accountantAbi,
-          name: 'decreaseStake',
-          args: [decrease, toHex(signature)],
-        } satisfies Call<typeof accountantAbi, 'decreaseStake'>,
+        toSend,
         feeComesWith: { kind: 'finalize-decrease', accountant, identity: decrease.provider },
       }
     }

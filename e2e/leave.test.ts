@@ -247,7 +247,7 @@ test('the commands of docs/operating/node.md, in their order; the stake waits fo
   expect(BigInt(fee) + BigInt(arrives)).toBe(credited)
   expect(await balanceOf(bob)).toBe(0n)
 
-  await runShown(page, programs, 7)
+  await runShown(page, programs, 9)
   const { settlements } = await myst_('settlements')
   expect(settlements).toMatchObject([{ paid: String(credited), to: bob, isConfirmed: true, kind: 'settlement' }])
   const kept = await balanceOf(bob)
@@ -264,6 +264,7 @@ test('the commands of docs/operating/node.md, in their order; the stake waits fo
   const { errands, isOver } = await myst_('leave')
   expect([isOver, errands[2].dueAtMs > Date.now() + 3 * 86_400_000]).toEqual([false, true])
   expect((await programs.runMyst('serve', '--country', 'NL')).stderr).toContain('leaving')
+  expect(await myst_('payout')).toMatchObject({ every: 'week', least: String(myst), isWished: false })
 
   node?.child.kill('SIGKILL')
   await node?.ended

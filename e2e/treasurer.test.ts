@@ -3,8 +3,10 @@
  * funded, and pays on schedule what a settlement in flight is not paid twice for.
  */
 
+import { deriveKeys, systemClock } from '@myst/billing'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { richKeys } from '@myst/devnet'
+import { createPayouts } from '@myst/node'
 import { decodeMessage, myst, type PayoutStanding, payoutStandingSchema } from '@myst/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type MoneyWorld, openMoneyWorld, type Pair } from './money.fixture.ts'
@@ -187,6 +189,24 @@ test('a provider that asks for it is paid on schedule what is revealed, without 
   await here.reveal(bob)
   await here.settle(bob)
   expect(await here.balanceOf(bob.bob)).toBe(net(15n * myst))
+}, 60_000)
+
+test('a node asks for payouts in its own name, and is told why not', async () => {
+  const bob = await here.newPair(50n * myst)
+  const { chain, profile } = here.world
+  const deps = { crypto, clock: systemClock, client: chain.client }
+  const payouts = createPayouts(deps, { keys: deriveKeys(crypto, bob.bobKey), profile })
+  const least = 2n * myst
+  const refused = (code: string) => ({ code: 'payout-refused', facts: { code } })
+  await expect(payouts.order({ every: 'day', least })).rejects.toMatchObject(refused('payout-provider-unknown'))
+  await here.credit(bob, 10n * myst)
+  await expect(payouts.order({ every: 'day', least: 1n })).rejects.toMatchObject(refused('payout-least-too-low'))
+  await expect(payouts.standing(bob.bob)).rejects.toMatchObject({ code: 'accountant-unknown' })
+  expect(await payouts.order({ every: 'day', least })).toMatchObject({ every: 'day', least, isWished: false })
+  await here.credit(bob, 5n * myst)
+  await expect.poll(() => here.balanceOf(bob.bob), soon).toBe(net(10n * myst))
+  expect(await payouts.standing()).toMatchObject({ every: 'day', isWished: true })
+  expect(await payouts.order({ every: 'never' })).toMatchObject({ every: 'never', isWished: true })
 }, 60_000)
 
 test('a payout and a settlement in flight pay once, whichever is mined first (W36)', async () => {

@@ -106,6 +106,16 @@ const nodeAdvice = {
     what: () => "The day's spending limit is reached.",
     todo: 'Raise "spending" in the node\'s configuration, or wait for tomorrow (UTC).',
   },
+  'accountant-unknown': {
+    status: 404,
+    what: ({ accountant }) => `This network has no accountant ${accountant}.`,
+    todo: 'See whom you earn with: myst earnings',
+  },
+  'payout-refused': {
+    status: 422,
+    what: ({ why, atLeast }) => `${why}${atLeast === undefined ? '' : ` It is ${readable(atLeast)}.`}`,
+    todo: 'See what there is: myst payout',
+  },
   'connection-closed': {
     status: 409,
     what: () => 'The connection was ended while it was being made.',

@@ -249,6 +249,15 @@ export const leavingSchema = Type.Object({
   errands: Type.Array(errandSchema),
 })
 
+export const payoutPeriodSchema = Type.Union([Type.Literal('never'), Type.Literal('day'), Type.Literal('week')])
+export const payoutSchema = Type.Object({
+  accountant: addressSchema,
+  every: payoutPeriodSchema,
+  least: amountSchema,
+  /** The accountant's contract has heard of it; before that the wish comes with the first payout. */
+  isWished: Type.Boolean(),
+})
+
 export const beneficiarySchema = Type.Object({ beneficiary: addressSchema, hash: Type.Optional(hashSchema) })
 
 export const refusalSchema = Type.Object({

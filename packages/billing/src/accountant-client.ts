@@ -21,7 +21,11 @@ import {
   fastExitReplySchema,
   fastExitSchema,
   maxBatchBytes,
+  type PayoutOrder,
+  type PayoutStanding,
   type ProviderStanding,
+  payoutOrderSchema,
+  payoutStandingSchema,
   providerStandingSchema,
   type RecoverReply,
   type RecoverRequest,
@@ -55,11 +59,16 @@ export interface AccountantClient {
   capacityStatement(): Promise<SignedContent>
   /** The newest promise, in the signature of the operator that holds now. */
   resign(): Promise<ResignReply>
+  /** How the accountant is to pay us by itself. */
+  payoutStanding(): Promise<PayoutStanding>
+  /** @throws Fault `payout-refused` with why. */
+  orderPayout(order: PayoutOrder): Promise<PayoutStanding>
   /** The operator's signature under a fast exit from one's own channel; the same exit may be asked for again. */
   fastExit(exit: FastExitTerms): Promise<FastExitReply>
 }
 
 const timeoutMs = 10_000
+const payoutPath = '/v1/providers/me/payout'
 const maxAnswerBytes = maxBatchBytes + 4096
 const noBody = new Uint8Array()
 
@@ -95,7 +104,7 @@ export function createAccountantClient(
       url,
       path,
       status: response.status,
-      why: new TextDecoder().decode(answer.slice(0, 200)),
+      why: new TextDecoder().decode(answer.slice(0, 400)),
     })
   }
 
@@ -116,6 +125,30 @@ export function createAccountantClient(
     consumerStanding: () => ask(consumerStandingSchema, 'GET', '/v1/consumers/me'),
     resign: () => ask(resignReplySchema, 'POST', '/v1/resign'),
     capacityStatement: () => ask(signedContent(1024), 'POST', '/v1/capacity-statement'),
+    payoutStanding: () => ask(payoutStandingSchema, 'GET', payoutPath),
+    async orderPayout(order) {
+      try {
+        return await ask(payoutStandingSchema, 'PUT', payoutPath, encodeMessage(payoutOrderSchema, order))
+      } catch (fault) {
+        throw payoutRefusalIn(fault) ?? fault
+      }
+    },
     fastExit: (exit) => ask(fastExitReplySchema, 'POST', '/v1/fast-exit', encodeMessage(fastExitSchema, exit)),
+  }
+}
+
+/** 422: a wish of ours that it can't grant, with its code. */
+function payoutRefusalIn(fault: unknown): Fault | undefined {
+  if (!(fault instanceof Fault) || fault.facts.status !== 422) return undefined
+  try {
+    const { code, message, facts } = JSON.parse(String(fault.facts.why)) as Record<string, unknown>
+    const atLeast = (facts as { atLeast?: unknown } | undefined)?.atLeast
+    return new Fault('payout-refused', {
+      code: String(code),
+      why: String(message),
+      ...(atLeast === undefined ? {} : { atLeast: String(atLeast) }),
+    })
+  } catch {
+    return undefined
   }
 }

@@ -58,6 +58,9 @@ export function createApiCalls({ core, identities, stop }: ApiCallDeps): ApiCall
     stay: async () => toJson(await core.stay()),
     beneficiary: async () => toJson(await core.beneficiary()),
     changeBeneficiary: async ({ beneficiary }) => toJson(await core.changeBeneficiary(beneficiary)),
+    payout: async ({ accountant }) => toJson(await core.payout(accountant)),
+    orderPayout: async ({ least, ...ask }) =>
+      toJson(await core.orderPayout({ ...ask, ...(least === undefined ? {} : { least: readAmount(least) }) })),
     async stop() {
       stop()
       return { stopping: true }

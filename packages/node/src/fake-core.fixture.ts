@@ -168,6 +168,8 @@ export function createFakeCore(changed: () => void = () => {}): FakeCore {
     stay: async () => ({ isWished: false, isOver: false, errands: [] }),
     beneficiary: async () => ({ beneficiary: alice }),
     changeBeneficiary: async (beneficiary) => ({ beneficiary }),
+    payout: async (accountant = alice) => ({ accountant, every: 'never', least: 0n, isWished: false }),
+    orderPayout: async ({ accountant = alice, every, least = 0n }) => ({ accountant, every, least, isWished: false }),
     async close() {},
   }
 }

@@ -43,8 +43,26 @@ export interface NodeCore {
   beneficiary(): Promise<BeneficiaryView>
   /** For good; the wallet pays the gas. */
   changeBeneficiary(beneficiary: Address): Promise<BeneficiaryView>
+  /** How an accountant pays by itself; the profile's first one where none is named. */
+  payout(accountant?: Address): Promise<PayoutView>
+  orderPayout(ask: PayoutAsk): Promise<PayoutView>
   /** Ends sessions gracefully and closes everything. */
   close(): Promise<void>
+}
+
+export interface PayoutAsk {
+  readonly accountant?: Address
+  readonly every: 'never' | 'day' | 'week'
+  /** Less than this waits for the next time. */
+  readonly least?: bigint
+}
+
+export interface PayoutView {
+  readonly accountant: Address
+  readonly every: PayoutAsk['every']
+  readonly least: bigint
+  /** Its contract has heard the wish; before that it comes with the first payout. */
+  readonly isWished: boolean
 }
 
 export interface NodeStatus {

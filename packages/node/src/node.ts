@@ -50,6 +50,7 @@ import { createDesks } from './provider/desks.ts'
 import { createProvider, type OfferedService } from './provider/provider.ts'
 import { registerIdentity } from './registration.ts'
 import { type SettlementConfig, settlementOptions } from './settlement/config.ts'
+import { createPayouts } from './settlement/payouts.ts'
 import { type AccountEarnings, createSettler } from './settlement/settler.ts'
 import { alarmOf, viewEarnings, viewPreview, viewSettlement } from './settlement/views.ts'
 import { createTransactorClient } from './transactor-client.ts'
@@ -155,6 +156,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     { keys, profile, ...settlementOptions(profile.priceScale, options.settlement) },
   )
 
+  const payouts = createPayouts({ crypto, clock, client }, { keys, profile })
   const leaving = createLeaving(
     {
       clock,
@@ -518,6 +520,9 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       changed()
       return done
     },
+
+    payout: payouts.standing,
+    orderPayout: payouts.order,
 
     async earnings() {
       await atMost(statusPatienceMs, settler.look(statusMaxAgeMs))

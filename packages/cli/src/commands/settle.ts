@@ -6,7 +6,7 @@
 
 import type { Address, EarningsJson, PaymentJson, SettlementPreviewJson } from '@myst/api'
 import { InvalidArgumentError } from 'commander'
-import { readAddress } from '../arguments.ts'
+import { readAddress, readMyst } from '../arguments.ts'
 import { askYes } from '../ask-yes.ts'
 import { type Action, type Register, withExample } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -123,6 +123,37 @@ function paymentsText(payments: readonly PaymentJson[], paint: Paint): string {
   return renderTable(paint, ['UTC', '', 'accountant', 'paid', 'of it fee', 'to', 'block', 'transaction'], rows)
 }
 
+interface PayoutOptions {
+  readonly accountant?: Address
+  readonly every?: 'never' | 'day' | 'week'
+  readonly least?: string
+}
+
+const payout: Action<[PayoutOptions]> = async (context, { accountant, every, least }) => {
+  const { progress, paint } = context
+  const node = await context.node()
+  const of = accountant === undefined ? {} : { accountant }
+  const now =
+    every === undefined
+      ? await progress('Asking the accountant', node.payout(of))
+      : await progress(
+          'Asking the accountant for it',
+          node.orderPayout({ ...of, every, ...(least === undefined ? {} : { least }) }),
+        )
+  const from = now.least === '0' ? '' : `, from ${mystText(now.least)} on`
+  const heard = now.isWished ? '' : ' Its contract hears of it with the first payout.'
+  const text =
+    now.every === 'never'
+      ? `${short(now.accountant)} pays nothing by itself. Ask for it: myst payout --every week`
+      : `${paint('green', short(now.accountant))} pays every ${now.every} what was earned${from}, and bears the gas.${heard}`
+  return { json: now, text }
+}
+
+function readPeriod(text: string): 'never' | 'day' | 'week' {
+  if (text === 'never' || text === 'day' || text === 'week') return text
+  throw new InvalidArgumentError('It pays every day, every week, or never: --every week')
+}
+
 function readInto(text: string): 'wallet' | 'stake' {
   if (text === 'wallet' || text === 'stake') return text
   throw new InvalidArgumentError('It goes into the wallet or into the stake: --into stake')
@@ -154,6 +185,20 @@ export const registerSettle: Register = (program, bind) => {
       .description('Shows what was earned with each accountant, how far it has come, and what stands in the way.')
       .action(bind(earnings)),
     'myst earnings',
+  )
+  withExample(
+    program
+      .command('payout')
+      .summary('be paid every day or week, without gas')
+      .description(
+        'Shows how an accountant pays by itself, or asks for it. It pays what was earned and revealed, to the registered beneficiary.',
+      )
+      .option('--every <period>', 'day, week, or never', readPeriod)
+      .option('--least <MYST>', 'less than this waits for the next time', readMyst)
+      .option('--accountant <address>', 'this accountant (default: the first of the network)', readAddress)
+      .action(bind(payout)),
+    'myst payout --every week --least 1',
+    'myst payout',
   )
   withExample(
     program

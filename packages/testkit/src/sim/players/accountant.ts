@@ -233,6 +233,8 @@ export function createAccountantParty(
             return recovery.recover(identity, request)
           }),
         fastExit: () => Promise.reject(new Fault('accountant-unreachable')),
+        payoutStanding: () => Promise.reject(new Fault('accountant-unreachable')),
+        orderPayout: () => Promise.reject(new Fault('accountant-unreachable')),
       }
     },
     crash() {

@@ -266,6 +266,32 @@ describe('a file of SQLite', () => {
     }
   })
 
+  test.each([
+    ['that still has all entries after them: opens as it was', 1 << 20, 'as it was'],
+    ['that lacks some: not at all', 1, 'ledger-damaged'],
+  ])("with the records of yesterday, and today's log %s", async (_, maxLogBytes, expected) => {
+    const dir = mkdtempSync(join(tmpdir(), 'myst-damage-'))
+    try {
+      const path = join(dir, 'ledger.db')
+      const day = async (epoch: bigint) => {
+        const opened = await ledger.openTestLedger(openSqliteLedgerStore(path), { maxLogBytes })
+        for (const provider of providers) await opened.apply(batchAt(provider, epoch))
+        await opened.close()
+        return ledger.bytesOf(opened)
+      }
+      await day(1n)
+      copyFileSync(`${path}-records`, join(dir, 'yesterday'))
+      await day(2n)
+      const was = await day(3n)
+      copyFileSync(join(dir, 'yesterday'), `${path}-records`)
+      const outcome = await reading(path)
+      expect(typeof outcome === 'string' ? outcome : 'as it was').toBe(expected)
+      if (typeof outcome !== 'string') expect(outcome).toEqual(was)
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
   async function reading(path: string): Promise<Record<string, string> | string> {
     let store: LedgerStore | undefined
     try {

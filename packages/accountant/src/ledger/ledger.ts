@@ -59,7 +59,7 @@ export interface LedgerOptions {
 
 /** About three million promises; a start reads it in a few seconds. */
 const maxLogBytes = 1 << 30
-/** About a hundred thousand promises; a start applies them anew in two or three seconds. */
+/** About a hundred thousand promises; a start applies them anew in three or four seconds. */
 const checkpointBytes = 32 << 20
 /** More waiting commands than this are turned away at once: a second's work. */
 const maxWaiting = 4096

@@ -69,7 +69,7 @@ test('the commands of docs/operating/accountant.md, in their order', async () =>
   const kept = await runMyst(...(commands[9] ?? []))
   expect([kept.exitCode, kept.stderr]).toEqual([1, expect.stringContaining('file-exists')])
   mkdirSync(join(world.dir, 'away'))
-  for (const name of ['ledger.db', 'ledger.db-newest']) {
+  for (const name of ['ledger.db', 'ledger.db-newest', 'ledger.db-records']) {
     renameSync(join(world.dir, 'data', name), join(world.dir, 'away', name))
   }
   expect((await runMyst(...(commands[9] ?? []))).exitCode).toBe(0)

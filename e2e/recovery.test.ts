@@ -175,7 +175,9 @@ async function myst_(...args: string[]): Promise<string> {
 const withConfig = ['--config', 'accountant.json']
 
 function loseLedger(): void {
-  for (const suffix of ['', '-wal', '-shm', '-newest']) rmSync(at(`data/ledger.db${suffix}`), { force: true })
+  for (const suffix of ['', '-wal', '-newest', '-records', '-records-wal']) {
+    rmSync(at(`data/ledger.db${suffix}`), { force: true })
+  }
 }
 
 const status = async () => (await (await fetch(`${url}/v1/status`)).json()) as Record<string, unknown>

@@ -47,6 +47,8 @@ export interface AccountantProcess {
   residentMib(): Promise<number>
   /** Processor time so far, of all its threads, and of the ledger's alone. */
   cpuSeconds(): Promise<{ readonly all: number; readonly ledger: number }>
+  /** Written to files so far, where the system tells. */
+  writtenBytes(): Promise<number>
   /** kill -9. */
   kill(): Promise<void>
   close(): Promise<void>
@@ -72,6 +74,10 @@ export async function startAccountant(configFile: string, nodeArgs: readonly str
     async cpuSeconds() {
       const [all, ledger] = await Promise.all([`${child.pid}`, `${child.pid}/task/${child.pid}`].map(secondsOf))
       return { all: all ?? 0, ledger: ledger ?? 0 }
+    },
+    async writtenBytes() {
+      const io = await readFile(`/proc/${child.pid}/io`, 'utf8').catch(() => '')
+      return Number(/^write_bytes: (\d+)/m.exec(io)?.[1] ?? 0)
     },
     async kill() {
       const exited = once(child, 'exit')

@@ -48,6 +48,8 @@ export interface ExchangeFigures {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly asked: number
+  /** After the kill, until it answers. */
+  readonly restartSeconds: number
   readonly lostAfterKill: number
   readonly cores: number
   readonly recoverPerSecondPerCore: number
@@ -58,6 +60,8 @@ export interface ExchangeFigures {
   /** While the clock ran, all threads. */
   readonly accountantCpuSeconds: number
   readonly accountantMib: number
+  /** Written to disk for one promise. */
+  readonly perPromiseBytes: number
   /** Processor time for one promise: of all threads, and of the one that decides. */
   readonly perPromiseUs: { readonly all: number; readonly ledger: number }
   /** Not measured: what follows from those where there are more cores. */
@@ -129,22 +133,27 @@ export async function measureExchange(
   const stretches: Stretch[] = []
   const pure: Pure[] = []
   const peers: (readonly Peer[])[] = []
-  let [accountantCpuSeconds, ledgerCpuSeconds] = [0, 0]
+  let [accountantCpuSeconds, ledgerCpuSeconds, written] = [0, 0, 0]
   for (let round = 0; round < size.stretches; round++) {
     await sign(size.promises / size.items, size.items)
     pure.push(measurePure(crypto))
     if (measurePeers !== undefined) peers.push(await measurePeers())
     const before = await accountant.cpuSeconds()
+    const writtenBefore = await accountant.writtenBytes()
     stretches.push(await stretch(generators, inFlightOf(size.items)))
     const after = await accountant.cpuSeconds()
     accountantCpuSeconds += after.all - before.all
     ledgerCpuSeconds += after.ledger - before.ledger
+    written += (await accountant.writtenBytes()) - writtenBefore
     say(`${rate(stretches.at(-1) as Stretch).toFixed(0)} promises a second`)
   }
   const accountantMib = await accountant.residentMib()
 
   const curve: CurvePoint[] = []
   for (const items of size.curve) {
+    // The first batch of another size reveals one of the last size: that is not what is measured.
+    await sign(size.providers, items)
+    await stretch(generators, inFlightOf(items))
     await sign(Math.min(size.curveBatches, Math.ceil(size.promises / items)), items)
     const measured = await stretch(generators, inFlightOf(items))
     curve.push({
@@ -174,7 +183,9 @@ export async function measureExchange(
   await Promise.race([new Promise((resolve) => setTimeout(resolve, halfMs)), sending])
   await accountant.kill()
   await sending
+  const startedAtMs = performance.now()
   accountant = await world.startAccountant()
+  const restartSeconds = (performance.now() - startedAtMs) / 1000
   const asked = await each(generators, (generator) =>
     generator.ask<{ asked: number; lost: number; firstLost?: string }>({ kind: 'ask-again' }),
   )
@@ -199,6 +210,7 @@ export async function measureExchange(
     batchesPerSecond: rounded(median(stretches.map((one) => one.answered / one.wallSeconds))),
     ...percentiles(stretches.flatMap(({ latenciesMs }) => latenciesMs)),
     asked: sum(asked.map((one) => one.asked)),
+    restartSeconds: Math.round(10 * restartSeconds) / 10,
     lostAfterKill: sum(asked.map(({ lost }) => lost)),
     cores,
     recoverPerSecondPerCore: rounded(recoverPerSecondPerCore),
@@ -213,6 +225,7 @@ export async function measureExchange(
       ledger: rounded((1e6 * ledgerCpuSeconds) / recovered),
     },
     extrapolated: extrapolate(accountantCpuSeconds / recovered, ledgerCpuSeconds / recovered),
+    perPromiseBytes: rounded(written / recovered),
     peers: mediansOf(peers),
     curve,
     ...(fairness === undefined ? {} : { fairness }),

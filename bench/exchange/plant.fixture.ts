@@ -9,8 +9,8 @@ import { registerHooks } from 'node:module'
 const faults = {
   'answers-before-it-commits': {
     file: '/ledger/ledger.ts',
-    find: 'await store.commit({ records: draft.records, removed: draft.removed, ...next })',
-    put: 'setTimeout(() => store.commit({ records: draft.records, removed: draft.removed, ...next }), 3_600_000).unref()',
+    find: 'await store.append(next)',
+    put: 'setTimeout(() => store.append(next), 3_600_000).unref()',
   },
   'recovers-nothing': {
     file: '/signatures/batch-signers.ts',

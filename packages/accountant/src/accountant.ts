@@ -55,6 +55,8 @@ const pollingMs = 100
 const lookAtExitsEveryMs = 5_000
 /** What is signed with a replaced key must be signed again. */
 const lookAtOperatorEveryMs = 5_000
+/** About a second's. */
+const replayToldEvery = 16 << 20
 /** Time is told, and a part of what is a month old forgotten; a process that ends sooner loses so much time. */
 const ageEveryMs = 600_000
 
@@ -85,7 +87,7 @@ export async function startAccountant(
   const isHere = key.secret !== undefined
   const sign = isHere ? signatures.sign : key.sign
   const signDecisions = isHere ? signatures.signDecisions : createSigner(crypto, domain, key.sign)
-  const ledger = await openLedger({ store: ledgerStore, crypto, sign: signDecisions })
+  const ledger = await openLedger({ store: ledgerStore, crypto, sign: signDecisions }, { onReplayed: tellReplay(log) })
   const clients = [client, ...others] as const
   const { contracts } = profile
   const recovery = createRecoveryService(
@@ -120,6 +122,7 @@ export async function startAccountant(
       agreements: () => ager.agreements,
       locks: () => ager.locks,
       forgotten: () => ager.forgotten,
+      tail: () => ledger.tail,
       recovering: () => recovery.status.recovering,
       unknown: () => recovery.status.unknown,
     },
@@ -215,6 +218,17 @@ export async function startAccountant(
       await ledgerStore.takeOver?.()
     }
     await findUnknownSettlements(client, accountant, ledger, recovery.settled)
+  }
+}
+
+/** Says how far a start is that applies much of the log anew: after a kill, a second's worth or two. */
+function tellReplay(log: (line: string) => void): (bytes: number) => void {
+  let [done, told] = [0, 0]
+  return (bytes) => {
+    done += bytes
+    if (done - told < replayToldEvery) return
+    told = done
+    log(`ledger-replaying: ${done >> 20} MiB of the log applied anew`)
   }
 }
 

@@ -18,9 +18,9 @@ beforeEach(async () => {
   const disk = createMemoryLedgerStore()
   const store: LedgerStore = {
     ...disk,
-    commit(group) {
+    append(next) {
       if (full) throw new Fault('store-full')
-      return disk.commit(group)
+      return disk.append(next)
     },
   }
   ledger = await openTestLedger(store)

@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Crypto, Fault } from '@myst/protocol'
-import { openSqliteLedgerStore, publishBackup, restoreBackup } from '@myst/store'
+import { openSqliteLedgerStore, publishBackup, recordsPath, restoreBackup } from '@myst/store'
 import { askRunning, type RunningAccountant } from './ask-running.ts'
 import { checkCopy } from './ledger/index.ts'
 
@@ -35,7 +35,9 @@ export async function backUpLedger(crypto: Crypto, of: BackupOf, file: string): 
       newest = await checkCopy(copy)
     })
   } finally {
-    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${copied}${suffix}`, { force: true })
+    for (const file of [copied, recordsPath(copied)]) {
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${file}${suffix}`, { force: true })
+    }
   }
   return newest
 }

@@ -82,9 +82,9 @@ beforeEach(async () => {
   const disk = createMemoryLedgerStore()
   store = {
     ...disk,
-    commit(group) {
+    append(next) {
       if (full) throw new Fault('store-full')
-      return disk.commit(group)
+      return disk.append(next)
     },
   }
   await open()

@@ -16,6 +16,7 @@ const observed = {
   agreements: () => 2,
   locks: () => 3,
   forgotten: () => 4,
+  tail: () => ({ entries: 5, bytes: 6 }),
 }
 const from = { address: '192.0.2.1' }
 const signed = { content: new Uint8Array(), signature: new Uint8Array() }
@@ -34,6 +35,8 @@ test('tells what there is now, in the unit of its name', async () => {
     'accountant_fast_exits 1',
     'accountant_agreements 2',
     'accountant_locks 3',
+    'accountant_ledger_tail_entries 5',
+    'accountant_ledger_tail_bytes 6',
     'accountant_forgotten_records 4',
   ]) {
     expect(told).toMatch(new RegExp(`^${line}$`, 'm'))

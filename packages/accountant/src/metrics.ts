@@ -24,6 +24,8 @@ export interface Observed {
   locks(): number
   /** Records. */
   forgotten(): number
+  /** Of the log, what a start would apply anew. */
+  tail(): { readonly entries: number; readonly bytes: number }
   recovering(): boolean
   /** Promised for what was lost. */
   unknown(): bigint
@@ -91,6 +93,16 @@ export function createMetrics(observed: Observed, more: readonly GaugeRow[] = []
       one(observed.agreements),
     ],
     ['accountant_locks', 'Revealed locks in the ledger; they are forgotten after a month.', one(observed.locks)],
+    [
+      'accountant_ledger_tail_entries',
+      'Log entries that a start would apply anew.',
+      one(() => observed.tail().entries),
+    ],
+    [
+      'accountant_ledger_tail_bytes',
+      'Their bytes; near 32 MiB the stored records follow. Larger than 64 MiB: they find no space.',
+      one(() => observed.tail().bytes),
+    ],
     ['accountant_forgotten_records', 'Agreements and locks forgotten since the start.', one(observed.forgotten)],
     ...more,
   ]

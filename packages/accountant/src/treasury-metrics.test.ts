@@ -16,6 +16,7 @@ const idle = {
   agreements: () => 0,
   locks: () => 0,
   forgotten: () => 0,
+  tail: () => ({ entries: 0, bytes: 0 }),
   recovering: () => false,
   unknown: () => 0n,
 }

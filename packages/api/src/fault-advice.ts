@@ -471,7 +471,7 @@ const nodeAdvice = {
     status: 500,
     what: ({ path, newest, acknowledged }) =>
       `${path} ends with entry ${newest}, and entry ${acknowledged} was acknowledged: it lost some, or is a backup.`,
-    todo: 'Put back the newest files, ledger.db with ledger.db-wal; or, where they are gone for good, a backup: "myst accountant restore" tells the accountant to recover.',
+    todo: 'Put back the newest files, ledger.db with all that is named after it; or, where they are gone for good, a backup: "myst accountant restore" tells the accountant to recover.',
   },
   'accountant-not-running': {
     status: 503,
@@ -554,7 +554,7 @@ const nodeAdvice = {
     status: 500,
     what: ({ table, key, sequence, why }) =>
       `The ledger is not what was written, at ${table === undefined ? `entry ${sequence} of its log` : `record ${key} of ${table}`}: ${why}.`,
-    todo: 'Nothing was changed and nobody was answered. Restore ledger.db and ledger.db-wal, together, from a backup.',
+    todo: 'Nothing was changed and nobody was answered. Put back the newest files, ledger.db with all that is named after it; or, where they are gone for good, a backup.',
   },
   'ledger-stopped': {
     status: 503,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LedgerCopy, publishBackup, restoreBackup } from './ledger-backup.ts'
-import type { LedgerGroup, LedgerStore } from './ledger-store.ts'
+import type { LedgerChanges, LedgerStore, NextEntry } from './ledger-store.ts'
 import { openSqliteLedgerStore } from './sqlite-ledger-store.ts'
 
 let dir: string
@@ -17,14 +17,16 @@ afterEach(async () => {
   rmSync(dir, { recursive: true })
 })
 
-const group = (sequence: number): LedgerGroup => ({
-  records: [
-    { table: 'a', key: 'newest', value: new Uint8Array(100).fill(sequence) },
-    { table: 'a', key: String(sequence), value: new Uint8Array(3000).fill(sequence) },
-  ],
+const next = (sequence: number): NextEntry => ({
   entry: { sequence, hash: new Uint8Array(32), body: new Uint8Array(3000).fill(sequence) },
   oldest: 1,
 })
+/** What a ledger saves that stands at this entry. */
+async function* recordsAt(sequence: number): AsyncGenerator<LedgerChanges> {
+  const at = new Uint8Array(new Uint32Array([sequence]).buffer)
+  yield { records: [{ table: 'a', key: String(sequence), value: new Uint8Array(3000).fill(sequence) }], removed: [] }
+  yield { records: [{ table: 'a', key: 'newest', value: at }], removed: [] }
+}
 function openAt(name: string): LedgerStore {
   store = openSqliteLedgerStore(at(name))
   return store
@@ -37,29 +39,34 @@ const codeOf = (work: Promise<unknown>) =>
     ({ code }) => code,
   )
 
-/** A ledger of some groups, and a copy that was made while more of them came. */
+/** A ledger of some entries, and a copy that was made while more of them came, and records with them. */
 async function copyInUse(): Promise<number[]> {
   const ledger = openAt('ledger.db')
-  for (let sequence = 1; sequence <= 300; sequence++) await ledger.commit(group(sequence))
+  for (let sequence = 1; sequence <= 300; sequence++) {
+    await ledger.append(next(sequence))
+    await ledger.save(recordsAt(sequence))
+  }
   let copied = false
   const copying = ledger.copyTo?.(at('copy.part')).then(() => {
     copied = true
   })
   let sequence = 300
   while (!copied) {
-    await ledger.commit(group(++sequence))
+    await ledger.append(next(++sequence))
+    await ledger.save(recordsAt(sequence))
     await new Promise((resolve) => setImmediate(resolve))
   }
   await copying
   // Acknowledged, and in no copy.
-  await ledger.commit(group(++sequence))
+  await ledger.append(next(++sequence))
   let found: number[] = []
   await publishBackup(at('copy.part'), at('backup.db'), async (copy) => {
     found = sequences(copy)
-    const newest = [...copy.records].find(({ key }) => key === 'newest')
-    // Of one moment: the records are those of its newest entry.
-    expect(newest?.value[0]).toBe((found.at(-1) ?? 0) % 256)
-    expect([...copy.records]).toHaveLength(found.length + 1)
+    const newest = [...copy.records].find(({ key }) => key === 'newest')?.value as Uint8Array
+    // The records are of one moment, and the log has all that came after.
+    const stand = new DataView(newest.slice().buffer).getUint32(0, true)
+    expect(stand).toBeLessThanOrEqual(found.at(-1) ?? 0)
+    expect([...copy.records]).toHaveLength(stand + 1)
   })
   expect(sequence).toBeGreaterThan(301)
   return found
@@ -77,7 +84,7 @@ test('a copy made while it is written to is of one moment, readable by its owner
 test('opened, it says that it is a backup, until it is taken over; newer marks beside it do not matter', async () => {
   const found = await copyInUse()
   await store?.close()
-  for (const suffix of ['', '-wal', '-shm']) rmSync(at(`ledger.db${suffix}`), { force: true })
+  for (const suffix of ['', '-wal', '-records']) rmSync(at(`ledger.db${suffix}`), { force: true })
   expect(existsSync(at('ledger.db-newest'))).toBe(true)
   writeFileSync(at('ledger.db'), readFileSync(at('backup.db')), { mode: 0o600 })
   let ledger = openAt('ledger.db')
@@ -85,7 +92,7 @@ test('opened, it says that it is a backup, until it is taken over; newer marks b
   await ledger.close()
   ledger = openAt('ledger.db')
   expect(ledger.isBackup).toBe(true)
-  await ledger.commit(group(found.length + 1))
+  await ledger.append(next(found.length + 1))
   ledger.takeOver?.()
   await ledger.close()
   ledger = openAt('ledger.db')
@@ -109,7 +116,7 @@ describe('never over a file that is there', () => {
     expect(await codeOf(publishBackup(at('copy.part'), at('backup.db'), none))).toBe('file-exists')
     expect(readFileSync(at('backup.db'), 'utf8')).toBe('mine')
   })
-  test.each(['', '-wal', '-newest'])('nor, when it is put back, a ledger%s', async (suffix) => {
+  test.each(['', '-wal', '-newest', '-records'])('nor, when it is put back, a ledger%s', async (suffix) => {
     await copyInUse()
     writeFileSync(at(`other.db${suffix}`), 'mine')
     expect(await codeOf(restoreBackup(at('backup.db'), at('other.db'), none))).toBe('file-exists')

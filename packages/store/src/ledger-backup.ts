@@ -1,26 +1,18 @@
 /**
- * Copies of a ledger's file, marked as such: what was answered after the copy is not in it, so whoever opens one must know.
+ * Copies of a ledger in one file, marked as such: what was answered after the copy is not in it, so whoever opens one must know.
  *
  * The mark is SQLite's `application_id`, in the header of the file: it survives every copy and every name.
  *
  * @module
  */
 
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  rmSync,
-} from 'node:fs'
+import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs'
 import { Fault } from '@myst/protocol'
 import Sqlite from 'better-sqlite3'
+import { backupFault } from './copy-database.ts'
 import type { LedgerRecord, LogEntry } from './ledger-store.ts'
 import { syncFolder } from './sqlite-file.ts'
+import { packRecordsInto, recordsPath } from './sqlite-ledger-records.ts'
 
 /** "MYBK". */
 const backupMark = 0x4d59424b
@@ -32,32 +24,13 @@ export function setMark(database: Sqlite.Database, marked: boolean): void {
   database.pragma(`application_id = ${marked ? backupMark : 0}`)
 }
 
-/**
- * Copies a database that is in use, page by page between its other work (SQLite's online backup).
- *
- * @throws Fault `file-exists`, `backup-failed`; then nothing is left at `path`.
- */
-export async function copyDatabase(database: Sqlite.Database, path: string): Promise<void> {
-  try {
-    closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600))
-  } catch (cause) {
-    throw failed(path, cause)
-  }
-  try {
-    await database.backup(path)
-  } catch (cause) {
-    rmSync(path, { force: true })
-    throw failed(path, cause)
-  }
-}
-
 export interface LedgerCopy {
   readonly records: Iterable<LedgerRecord>
   readonly log: Iterable<LogEntry>
 }
 
 /**
- * Makes a copy a backup: marked, checked, synced, and only then under its name.
+ * Makes a copy, of log and records, a backup: in one file, marked, checked, synced, and only then under its name.
  *
  * @param check reads all of it, and throws where it is not whole.
  * @throws Fault `file-exists`, `backup-failed`, or what `check` throws; then nothing is left at `path`.
@@ -70,11 +43,12 @@ export async function publishBackup(
   const database = new Sqlite(copied)
   try {
     database.pragma('journal_mode = DELETE')
+    packRecordsInto(database, recordsPath(copied))
     setMark(database, true)
     if (database.pragma('integrity_check', { simple: true }) !== 'ok') throw new Error('it is not whole')
     await check(readLedger(database))
   } catch (cause) {
-    throw cause instanceof Fault ? cause : failed(path, cause)
+    throw cause instanceof Fault ? cause : backupFault(path, cause)
   } finally {
     database.close()
   }
@@ -84,7 +58,7 @@ export async function publishBackup(
     linkSync(copied, path)
     syncFolder(path)
   } catch (cause) {
-    throw failed(path, cause)
+    throw backupFault(path, cause)
   }
 }
 
@@ -98,7 +72,7 @@ export async function restoreBackup(
   path: string,
   check: (copy: LedgerCopy) => Promise<void>,
 ): Promise<void> {
-  const there = ['', '-wal', '-newest'].map((suffix) => `${path}${suffix}`).find((file) => existsSync(file))
+  const there = ['', '-wal', '-newest', '-records'].map((suffix) => `${path}${suffix}`).find((file) => existsSync(file))
   if (there !== undefined) throw new Fault('file-exists', { path: there })
   const unfinished = `${path}.restoring`
   try {
@@ -106,7 +80,7 @@ export async function restoreBackup(
       copyFileSync(backup, unfinished)
       chmodSync(unfinished, 0o600)
     } catch (cause) {
-      throw failed(backup, cause, 'backup-unreadable')
+      throw backupFault(backup, cause, 'backup-unreadable')
     }
     const database = openCopy(unfinished, backup)
     try {
@@ -129,7 +103,7 @@ function openCopy(path: string, backup: string): Sqlite.Database {
     database.pragma('integrity_check')
     return database
   } catch (cause) {
-    throw failed(backup, cause, 'backup-unreadable')
+    throw backupFault(backup, cause, 'backup-unreadable')
   }
 }
 
@@ -151,9 +125,4 @@ function syncFile(path: string): void {
   } finally {
     closeSync(handle)
   }
-}
-
-function failed(path: string, cause: unknown, code = 'backup-failed'): Fault {
-  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message
-  return new Fault(why === 'EEXIST' ? 'file-exists' : code, { path, why }, { cause })
 }

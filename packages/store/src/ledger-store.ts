@@ -1,7 +1,7 @@
 /**
- * Ledger store: the records of a ledger and the log of the commands that made them, written together, group by group.
+ * Ledger store: the log of a ledger's commands, entry by entry, and the records they lead to, which follow from time to time.
  *
- * The store knows nothing of what is in them. Entries are numbered from 1; a group is taken only as the next one, so that
+ * The store knows nothing of what is in them. Entries are numbered from 1; one is taken only as the next one, so that
  * of two processes that believe they own the ledger at most one goes on (the fence).
  *
  * @module
@@ -23,14 +23,17 @@ export interface LogEntry {
   readonly body: Uint8Array
 }
 
-export interface LedgerGroup {
+export interface NextEntry {
+  readonly entry: LogEntry
+  /** Entries below this number are dropped with it. */
+  readonly oldest: number
+}
+
+export interface LedgerChanges {
   /** New or changed. */
   readonly records: readonly LedgerRecord[]
-  /** Forgotten; none of them is among `records`. One that is not there is no fault. */
-  readonly removed?: readonly LedgerKey[]
-  readonly entry: LogEntry
-  /** Entries below this number are dropped with this commit. */
-  readonly oldest: number
+  /** Forgotten; none of them is among the records. One that is not there is no fault. */
+  readonly removed: readonly LedgerKey[]
 }
 
 /** What a database gives at once, or over a network. */
@@ -52,11 +55,18 @@ export interface LedgerStore {
    *
    * @throws Fault `store-fenced` where the entry is not the next one; `store-full` where there is no space: nothing was
    * kept, and `reopen` tells when it may be tried again; `store-failed`: what is on disk is unknown, and every later
-   * commit fails too (a failed fsync is never retried as success).
+   * append fails too (a failed fsync is never retried as success).
    */
-  commit(group: LedgerGroup): void | Promise<void>
+  append(next: NextEntry): void | Promise<void>
   /**
-   * After `store-full`: opens everything afresh, as a restart would.
+   * Brings the records up to date: all parts or nothing, durable when it resolves. Entries are appended meanwhile.
+   *
+   * @throws Fault `store-full`, `store-unreachable`: the same may be tried again; `store-failed`: what is on disk is
+   * unknown, and every later save fails too; `store-fenced`; what `parts` throws.
+   */
+  save(parts: AsyncIterable<LedgerChanges>): Promise<void>
+  /**
+   * After an append that found no space: opens the log afresh, as a restart would.
    *
    * @returns the newest entry as it is on disk. @throws Fault `store-full` while there is still no space.
    */
@@ -67,7 +77,7 @@ export interface LedgerStore {
   takeOver?(): void | Promise<void>
   /** Copies what is durable to a file that is not there yet, while it is in use. @throws Fault `file-exists`, `backup-failed`. */
   copyTo?(path: string): Promise<void>
-  /** Becomes a copy of another ledger, wholly or not at all. @throws Fault `store-not-empty`, those of `commit`. */
+  /** Becomes a copy of another ledger, wholly or not at all. @throws Fault `store-not-empty`, those of `append`. */
   fill?(from: LedgerRows): Promise<void>
   close(): void | Promise<void>
 }

@@ -18,16 +18,22 @@ export function createMemoryLedgerStore(): LedgerStore {
     *log() {
       for (const { sequence, hash, body } of log) yield { sequence, hash: hash.slice(), body: body.slice() }
     },
-    commit({ records: changed, removed = [], entry, oldest }) {
+    append({ entry, oldest }) {
       const next = (newest()?.sequence ?? 0) + 1
       if (entry.sequence !== next) throw new Fault('store-fenced', { sequence: entry.sequence, next })
-      // Copied before anything is changed: all of it or nothing.
-      const copies = changed.map(({ table, key, value }) => ({ table, key, value: value.slice() }))
-      const added = { sequence: entry.sequence, hash: entry.hash.slice(), body: entry.body.slice() }
-      for (const record of copies) records.set(nameOf(record), record)
-      for (const key of removed) records.delete(nameOf(key))
       while (log[0] !== undefined && log[0].sequence < oldest) log.shift()
-      log.push(added)
+      log.push({ sequence: entry.sequence, hash: entry.hash.slice(), body: entry.body.slice() })
+    },
+    async save(parts) {
+      const copies: LedgerRecord[] = []
+      const gone: LedgerKey[] = []
+      // Copied before anything is changed: all of it or nothing.
+      for await (const { records: changed, removed } of parts) {
+        for (const { table, key, value } of changed) copies.push({ table, key, value: value.slice() })
+        gone.push(...removed)
+      }
+      for (const record of copies) records.set(nameOf(record), record)
+      for (const key of gone) records.delete(nameOf(key))
     },
     reopen: newest,
     close() {},

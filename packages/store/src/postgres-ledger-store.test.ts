@@ -11,19 +11,22 @@ import {
 } from '@myst/testkit'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { LedgerGroup, LedgerStore } from './ledger-store.ts'
+import type { LedgerChanges, LedgerStore, NextEntry } from './ledger-store.ts'
 import * as subject from './postgres-ledger-store.ts'
 
 type Subject = typeof subject
 const why = whyNoPostgres()
 
-const group = (sequence: number, by = 0): LedgerGroup => ({
-  records: [{ table: 'a', key: 'newest', value: Uint8Array.of(sequence, by) }],
+const entryAt = (sequence: number, by = 0): NextEntry => ({
   entry: { sequence, hash: new Uint8Array(32), body: Uint8Array.of(sequence, by) },
   oldest: 1,
 })
+async function* recordsBy(by: number, before?: Promise<void>): AsyncGenerator<LedgerChanges> {
+  yield { records: [{ table: 'a', key: 'newest', value: Uint8Array.of(by) }], removed: [] }
+  await before
+}
 const codeOf = (fault: unknown): string => String((fault as { code?: string }).code ?? fault)
-const outcome = (committing: void | Promise<void>) => Promise.resolve(committing).then(() => 'kept', codeOf)
+const outcome = (writing: void | Promise<void>) => Promise.resolve(writing).then(() => 'kept', codeOf)
 
 describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skipped, ${why}`}`, () => {
   let server: PostgresServer
@@ -72,6 +75,11 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
     for await (const { body } of store.log()) found.push([...body])
     return found
   }
+  const recordsOf = async (store: LedgerStore) => {
+    const found: number[] = []
+    for await (const { value } of store.records()) found.push(...value)
+    return found
+  }
   const writerSession = async (): Promise<number> =>
     (await admin`SELECT session FROM ${tableOf('ledger_writer')}`)[0]?.session as number
   const cut = async () => admin`SELECT pg_terminate_backend(${await writerSession()}, 5000)`
@@ -93,17 +101,17 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
 
   test('one process writes, and the next is told who waits for it', async () => {
     const store = await open()
-    await store.commit(group(1))
+    await store.append(entryAt(1))
     await expect(open()).rejects.toMatchObject({ code: 'store-in-use' })
     const { writer } = await standBy()
-    await store.commit(group(2))
+    await store.append(entryAt(2))
     await store.close()
     const next = await writer
     expect(await bodies(next)).toEqual([
       [1, 0],
       [2, 0],
     ])
-    expect(await outcome(next.commit(group(3)))).toBe('kept')
+    expect(await outcome(next.append(entryAt(3)))).toBe('kept')
   })
 
   test('a wait can be given up', async () => {
@@ -131,18 +139,50 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
     ])
   })
 
-  test('a full disk keeps nothing, and passes', async () => {
+  describe('a full disk keeps nothing, and passes', () => {
+    async function fullFor(table: string): Promise<() => Promise<unknown>> {
+      const name = new URL(url).searchParams.get('search_path')
+      await admin.unsafe(`
+        CREATE FUNCTION ${name}.full() RETURNS trigger LANGUAGE plpgsql AS $$
+          BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON ${name}.${table} EXECUTE FUNCTION ${name}.full()`)
+      return () => admin.unsafe(`DROP TRIGGER full_disk ON ${name}.${table}`)
+    }
+
+    test('of the log', async () => {
+      const store = await open()
+      await store.append(entryAt(1))
+      const free = await fullFor('ledger_log')
+      expect(await outcome(store.append(entryAt(2)))).toBe('store-full')
+      expect((await store.reopen())?.sequence).toBe(1)
+      await free()
+      expect(await outcome(store.append(entryAt(2)))).toBe('kept')
+    })
+
+    test('of the records, and entries are appended all the same', async () => {
+      const store = await open()
+      await store.save(recordsBy(1))
+      const free = await fullFor('ledger_records')
+      expect(await outcome(store.save(recordsBy(2)))).toBe('store-full')
+      expect([await outcome(store.append(entryAt(1))), await recordsOf(store)]).toEqual(['kept', [1]])
+      await free()
+      expect([await outcome(store.save(recordsBy(2))), await recordsOf(store)]).toEqual(['kept', [2]])
+    })
+  })
+
+  test('a connection that ends while records are saved costs this attempt only', async () => {
     const store = await open()
-    await store.commit(group(1))
-    const name = new URL(url).searchParams.get('search_path')
-    await admin.unsafe(`
-      CREATE FUNCTION ${name}.full() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
-      CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON ${name}.ledger_records EXECUTE FUNCTION ${name}.full()`)
-    expect(await outcome(store.commit(group(2)))).toBe('store-full')
-    expect((await store.reopen())?.sequence).toBe(1)
-    await admin.unsafe(`DROP TRIGGER full_disk ON ${name}.ledger_records`)
-    expect(await outcome(store.commit(group(2)))).toBe('kept')
+    await store.save(recordsBy(1))
+    const ends = Promise.withResolvers<void>()
+    const saving = outcome(store.save(recordsBy(2, ends.promise)))
+    const others = () => admin`
+      SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%ledger_records%'`
+    await expect.poll(async () => (await others()).length).toBe(1)
+    await admin`SELECT pg_terminate_backend(${(await others())[0]?.pid}, 5000)`
+    ends.resolve()
+    expect([await saving, await recordsOf(store)]).toEqual(['store-unreachable', [1]])
+    expect(await outcome(store.append(entryAt(1)))).toBe('kept')
+    expect([await outcome(store.save(recordsBy(2))), await recordsOf(store)]).toEqual(['kept', [2]])
   })
 
   describe('fails for good, keeping nothing, when a commit gets no answer (F7)', () => {
@@ -174,13 +214,13 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
     ]
     test.each(holds)('%s', async (_, hold) => {
       const store = await open()
-      await store.commit(group(1))
+      await store.append(entryAt(1))
       const letGo = await hold()
       const atMs = performance.now()
-      const first = await outcome(store.commit(group(2)))
+      const first = await outcome(store.append(entryAt(2)))
       const seconds = (performance.now() - atMs) / 1000
       await letGo()
-      expect([first, await outcome(store.commit(group(2)))]).toEqual(['store-failed', 'store-failed'])
+      expect([first, await outcome(store.append(entryAt(2)))]).toEqual(['store-failed', 'store-failed'])
       expect(seconds).toBeLessThan(20)
       const next = await (await standBy()).writer
       expect(await bodies(next)).toEqual([[1, 0]])
@@ -191,12 +231,12 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
     /** Cut off in the middle of a commit, and replaced: what the old one may say, and what the log holds. */
     async function replaceMidCommit(mistaken?: Subject) {
       const old = await open(url, {}, mistaken)
-      await old.commit(group(1))
+      await old.append(entryAt(1))
       const { writer } = await standBy()
       const other = await admin.reserve()
       await other`BEGIN`
       await other`SELECT FROM ${tableOf('ledger_writer')} FOR UPDATE`
-      const during = outcome(old.commit(group(2, 1)))
+      const during = outcome(old.append(entryAt(2, 1)))
       await expect
         .poll(async () => (await admin`SELECT FROM pg_locks WHERE NOT granted`).length, { timeout: 5000 })
         .toBeGreaterThan(0)
@@ -204,7 +244,11 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
       await other`ROLLBACK`
       other.release()
       const next = await writer
-      const outcomes = [await during, await outcome(next.commit(group(2, 2))), await outcome(old.commit(group(3, 1)))]
+      const outcomes = [
+        await during,
+        await outcome(next.append(entryAt(2, 2))),
+        await outcome(old.append(entryAt(3, 1))),
+      ]
       return { outcomes, log: await bodies(next) }
     }
 
@@ -215,6 +259,53 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
         [1, 0],
         [2, 2],
       ])
+    })
+
+    /** Replaced while it saves records: what becomes of those, and of what the next one saves. */
+    async function replaceMidSave(mistaken?: Subject) {
+      const old = await open(url, {}, mistaken)
+      await old.append(entryAt(1))
+      await old.save(recordsBy(1))
+      const ends = Promise.withResolvers<void>()
+      const during = outcome(old.save(recordsBy(8, ends.promise)))
+      const saving = () => admin`
+        SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%ledger_records%'`
+      await expect.poll(async () => (await saving()).length).toBe(1)
+      await admin`UPDATE ${tableOf('ledger_writer')} SET token = 'of the next writer'`
+      ends.resolve()
+      const outcomes = [await during, await outcome(old.save(recordsBy(9)))]
+      await old.close()
+      return { outcomes, records: await recordsOf(await open()) }
+    }
+
+    test('a writer that is replaced while it saves records saves none, and none later', async () => {
+      expect(await replaceMidSave()).toEqual({ outcomes: ['store-fenced', 'store-fenced'], records: [1] })
+    })
+
+    test('the check sees a store that saves records without a look at its token', async () => {
+      const fenceless = await load({
+        what: 'saves without its token',
+        file: 'postgres-ledger-store.ts',
+        find: "if (mine === undefined) throw replaced()\n      await ask(sql.unsafe('COMMIT'))",
+        put: "await ask(sql.unsafe('COMMIT'))",
+      })
+      expect((await replaceMidSave(fenceless)).records).toEqual([9])
+    })
+
+    test('a takeover waits for records that are being committed', async () => {
+      const old = await open()
+      const other = await admin.reserve()
+      await other`BEGIN`
+      await other`SELECT FROM ${tableOf('ledger_writer')} FOR KEY SHARE`
+      expect(await outcome(old.append(entryAt(1)))).toBe('kept')
+      await old.close()
+      const taking = open()
+      await expect
+        .poll(async () => (await admin`SELECT FROM pg_locks WHERE NOT granted`).length, { timeout: 5000 })
+        .toBeGreaterThan(0)
+      await other`ROLLBACK`
+      other.release()
+      expect(await bodies(await taking)).toEqual([[1, 0]])
     })
 
     test('the check sees a store that takes the end of its connection for success: both acknowledge', async () => {
@@ -239,11 +330,11 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
     async function replaceIdle(mistaken?: Subject) {
       const lost: string[] = []
       const old = await open(url, { onLost: (fault: unknown) => lost.push(codeOf(fault)) }, mistaken)
-      await old.commit(group(1))
+      await old.append(entryAt(1))
       const { writer } = await standBy()
       await cut()
       const next = await writer
-      const outcomes = [await outcome(old.commit(group(2, 1))), await outcome(next.commit(group(2, 2)))]
+      const outcomes = [await outcome(old.append(entryAt(2, 1))), await outcome(next.append(entryAt(2, 2)))]
       return { outcomes, lost }
     }
     const load = (mistake: Mistake) => loadMistaken<Subject>(import.meta.dirname, 'postgres-ledger-store.ts', mistake)
@@ -254,7 +345,7 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
       put: '',
     }
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of the source
-    const fence = 'WHERE token = ${token} AND session = pg_backend_pid() FOR UPDATE'
+    const fence = 'WHERE token = ${token} AND session = pg_backend_pid() FOR NO KEY UPDATE'
 
     test('a writer cut off between commits commits no more', async () => {
       expect(await replaceIdle()).toEqual({ outcomes: ['store-failed', 'kept'], lost: ['store-failed'] })
@@ -269,9 +360,9 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
 
     test('one that does not notice is fenced though nobody replaced it yet', async () => {
       const old = await open(url, {}, await load(connectsAnew))
-      await old.commit(group(1))
+      await old.append(entryAt(1))
       await cut()
-      expect(await outcome(old.commit(group(2)))).toBe('store-fenced')
+      expect(await outcome(old.append(entryAt(2)))).toBe('store-fenced')
     })
 
     /** Without the lock both believe that they write; each number is acknowledged to one of them all the same. */
@@ -280,7 +371,7 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
       const both = [await open(url, {}, stores), await open(url, {}, stores)] as const
       const acknowledged: number[] = []
       for (let sequence = 1; sequence <= 10; sequence++) {
-        const outcomes = await Promise.all(both.map((store, by) => outcome(store.commit(group(sequence, by)))))
+        const outcomes = await Promise.all(both.map((store, by) => outcome(store.append(entryAt(sequence, by)))))
         acknowledged.push(outcomes.filter((of) => of === 'kept').length)
       }
       return { acknowledged: Math.max(...acknowledged), log: await bodies(both[1]) }
@@ -297,9 +388,9 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
 
     test('the check sees a store without its fence: the replaced one commits', async () => {
       const old = await open()
-      await old.commit(group(1))
+      await old.append(entryAt(1))
       await admin`UPDATE ${tableOf('ledger_writer')} SET token = 'of the next writer'`
-      expect(await outcome(old.commit(group(2)))).toBe('store-fenced')
+      expect(await outcome(old.append(entryAt(2)))).toBe('store-fenced')
       await old.close()
       const fenceless = await open(
         url,
@@ -307,7 +398,7 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
         await load({ what: 'asks for no token', file: 'postgres-ledger-store.ts', find: fence, put: '' }),
       )
       await admin`UPDATE ${tableOf('ledger_writer')} SET token = 'of the next writer'`
-      expect(await outcome(fenceless.commit(group(2)))).toBe('kept')
+      expect(await outcome(fenceless.append(entryAt(2)))).toBe('kept')
     })
 
     test('processes that are killed and cut off at any time acknowledge each number once, and lose none', async () => {
@@ -353,10 +444,10 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
   describe('what was acknowledged is there after kill -9 of the server (A5)', () => {
     async function killAfter(many: number, mistaken?: Subject) {
       const store = await open(url, {}, mistaken)
-      for (let sequence = 1; sequence <= many; sequence++) await store.commit(group(sequence))
+      for (let sequence = 1; sequence <= many; sequence++) await store.append(entryAt(sequence))
       await server.kill()
       await server.start()
-      const after = await outcome(store.commit(group(many + 1)))
+      const after = await outcome(store.append(entryAt(many + 1)))
       const next = await (await standBy()).writer
       return { after, kept: (await bodies(next)).length }
     }
@@ -377,7 +468,7 @@ describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : `: skip
 
     test('a standby keeps its place while the server restarts', async () => {
       const store = await open()
-      await store.commit(group(1))
+      await store.append(entryAt(1))
       const { writer } = await standBy()
       await server.kill()
       await sleep(1500)

@@ -3,8 +3,9 @@
  *
  * The writer holds an advisory lock for as long as its session lives; the others wait for it. The lock alone is no fence: a
  * session that was cut off may not know yet. So who gets the lock puts a token and its session into the one row of
- * `ledger_writer`, and a commit is a single statement that locks this row, compares it, and appends its entry only as the
- * next one. A commit under way ends before the row can change hands; one that comes later finds another's token.
+ * `ledger_writer`, and an append is a single statement that locks this row, compares it, and takes its entry only as the
+ * next one. One under way ends before the row can change hands; one that comes later finds another's token. Records are
+ * saved on a second connection, in a transaction that compares the token last, and holds the row until it is committed.
  *
  * A session is never replaced under a store's feet: with the connection the right to write is gone, and only opening anew
  * brings it back.
@@ -16,7 +17,15 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '@myst/protocol'
 import postgres from 'postgres'
-import type { LedgerRecord, LedgerRows, LedgerStore, LogEntry } from './ledger-store.ts'
+import type {
+  LedgerChanges,
+  LedgerKey,
+  LedgerRecord,
+  LedgerRows,
+  LedgerStore,
+  LogEntry,
+  NextEntry,
+} from './ledger-store.ts'
 
 /** A server that takes longer than this to greet is none; a wait tries again. */
 const connectTimeoutMs = 10_000
@@ -37,6 +46,8 @@ const maxRecordsAtOnce = 2000
 const maxEntriesAtOnce = 32
 /** Of records in one statement while a ledger is copied. */
 const maxFillBytes = 4 << 20
+/** Who begins to save records and falls asleep holds nobody up for longer. */
+const savingMs = 5000
 
 /** Raised with every change of the layout. */
 const layoutVersion = 1
@@ -78,7 +89,9 @@ export async function openPostgresLedgerStore(
   const path = url.replace(/^\w+:\/\/(?:.*@)?/, 'postgres://').replace(/\?.*$/, '')
   const { session, token } = await becomeWriter(url, path, standby)
   const { sql, ask } = session
-  /** Why no commit is taken any more. */
+  /** Saves records now. */
+  let saver: Session | undefined
+  /** Why nothing is taken any more. */
   let lost: Fault | undefined
   let closed = false
 
@@ -87,7 +100,7 @@ export async function openPostgresLedgerStore(
     if (lost !== undefined) return lost
     lost = fault
     clearInterval(heart)
-    await session.end()
+    await Promise.all([saver?.end(), session.end()])
     if (!closed) onLost?.(fault)
     return fault
   }
@@ -126,29 +139,19 @@ export async function openPostgresLedgerStore(
     for await (const row of rows) yield entryOf(row)
   }
 
-  async function commit({ records, removed = [], entry, oldest }: Parameters<LedgerStore['commit']>[0]): Promise<void> {
+  async function append({ entry, oldest }: NextEntry): Promise<void> {
     if (lost !== undefined) throw lost
-    const changed = encodeRecords(records)
-    const gone = JSON.stringify(removed.map(({ table, key }) => [table, key]))
     let fence: { next: string; kept: boolean } | undefined
     try {
+      // Not at odds with the key share of `save`, at odds with who takes over.
       const answer = await ask(sql`
         WITH fence AS MATERIALIZED (
           SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM ledger_log) AS next
-          FROM ledger_writer WHERE token = ${token} AND session = pg_backend_pid() FOR UPDATE
+          FROM ledger_writer WHERE token = ${token} AND session = pg_backend_pid() FOR NO KEY UPDATE
         ), appended AS (
           INSERT INTO ledger_log (sequence, hash, body)
           SELECT next, ${entry.hash}::bytea, ${entry.body}::bytea FROM fence WHERE next = ${entry.sequence}
           RETURNING sequence
-        ), put AS (
-          INSERT INTO ledger_records (tbl, key, value)
-          SELECT record->>0, record->>1, decode(record->>2, 'hex')
-          FROM appended, json_array_elements(${changed}::text::json) AS record
-          ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value
-        ), forgotten AS (
-          DELETE FROM ledger_records
-          USING appended, json_array_elements(${gone}::text::json) AS record
-          WHERE tbl = record->>0 AND key = record->>1
         ), dropped AS (
           DELETE FROM ledger_log WHERE sequence < ${oldest} AND EXISTS (SELECT FROM appended)
         )
@@ -161,6 +164,46 @@ export async function openPostgresLedgerStore(
     const { sequence } = entry
     if (fence === undefined) throw await lose(replaced({ sequence }))
     if (!fence.kept) throw new Fault('store-fenced', { path, sequence, next: Number(fence.next) })
+  }
+
+  /** On a connection of its own, for this once. Unsure about its end, it is done again: the same records once more. */
+  async function save(parts: AsyncIterable<LedgerChanges>): Promise<void> {
+    if (lost !== undefined) throw lost
+    try {
+      saver = await connect(url, path)
+      await saveOn(saver, parts)
+    } catch (cause) {
+      if (codeOf(cause) === diskFull) throw new Fault('store-full', { path }, { cause })
+      if (codeOf(cause) === 'store-fenced') throw await lose(cause as Fault)
+      const isBug = (cause as { code?: unknown }).code === undefined
+      throw isBug || cause instanceof Fault ? cause : new Fault('store-unreachable', { path }, { cause })
+    } finally {
+      await saver?.end()
+      saver = undefined
+    }
+  }
+
+  async function saveOn({ sql, ask }: Session, parts: AsyncIterable<LedgerChanges>): Promise<void> {
+    await ask(sql`SELECT set_config('idle_in_transaction_session_timeout', ${String(savingMs)}, false)`)
+    await ask(sql.unsafe('BEGIN'))
+    try {
+      for await (const { records, removed } of parts) {
+        await ask(sql`
+          INSERT INTO ledger_records (tbl, key, value) SELECT record->>0, record->>1, decode(record->>2, 'hex')
+          FROM json_array_elements(${encodeRecords(records)}::text::json) AS record
+          ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value`)
+        if (removed.length === 0) continue
+        await ask(sql`
+          DELETE FROM ledger_records USING json_array_elements(${encodeKeys(removed)}::text::json) AS record
+          WHERE tbl = record->>0 AND key = record->>1`)
+      }
+      const [mine] = await ask(sql`SELECT 1 AS mine FROM ledger_writer WHERE token = ${token} FOR KEY SHARE`)
+      if (mine === undefined) throw replaced()
+      await ask(sql.unsafe('COMMIT'))
+    } catch (cause) {
+      await ask(sql.unsafe('ROLLBACK')).catch(() => {})
+      throw cause
+    }
   }
 
   /** One transaction, however large: who is killed in it leaves nothing. */
@@ -193,7 +236,8 @@ export async function openPostgresLedgerStore(
   return {
     records,
     log,
-    commit,
+    append,
+    save,
     fill,
     /** The session outlives a full disk: what it says is what a restart would find, and the lock stays ours. */
     async reopen() {
@@ -207,7 +251,7 @@ export async function openPostgresLedgerStore(
     async close() {
       closed = true
       clearInterval(heart)
-      await session.end()
+      await Promise.all([saver?.end(), session.end()])
     },
   }
 }
@@ -330,7 +374,11 @@ async function takeOver({ sql, ask }: Session, path: string): Promise<string | u
       throw new Fault('store-newer', { path, version: lock.version, known: layoutVersion })
     }
     if (lock.held !== true) return undefined
-    await ask(sql`UPDATE ledger_writer SET token = ${token}, session = pg_backend_pid(), since = now()`)
+    // The stronger lock waits for whoever commits records, too.
+    await ask(sql`
+      WITH free AS MATERIALIZED (SELECT one FROM ledger_writer FOR UPDATE)
+      UPDATE ledger_writer SET token = ${token}, session = pg_backend_pid(), since = now()
+      FROM free WHERE ledger_writer.one = free.one`)
     return token
   }
   return reading(path, taking())
@@ -377,6 +425,8 @@ function encodeRecords(records: readonly LedgerRecord[]): string {
   }
   return JSON.stringify([...last.values()])
 }
+
+const encodeKeys = (keys: readonly LedgerKey[]): string => JSON.stringify(keys.map(({ table, key }) => [table, key]))
 
 const codeOf = (cause: unknown): string => String((cause as { code?: unknown }).code)
 const bytesOf = (value: Uint8Array): Uint8Array => new Uint8Array(value)

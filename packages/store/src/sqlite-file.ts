@@ -7,7 +7,17 @@
  * @module
  */
 
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { Fault } from '@myst/protocol'
 import Sqlite from 'better-sqlite3'
@@ -21,13 +31,36 @@ export interface SqliteFile {
   commit(rows: number, work: () => void): void
 }
 
+export interface SqliteLayout {
+  /** Raised with every change. */
+  readonly version: number
+  readonly sql: string
+}
+
+/**
+ * A new file, which is there whole or not at all.
+ *
+ * @throws Fault `store-unreadable` beside the write-ahead log of another, `store-failed`, those of `openSqliteFile`.
+ */
+export function createSqliteFile(path: string, { version, sql }: SqliteLayout): void {
+  const unfinished = `${path}.new`
+  if (existsSync(`${path}-wal`)) throw new Fault('store-unreadable', { path, why: 'only its write-ahead log is there' })
+  makeFolder(path)
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${unfinished}${suffix}`, { force: true })
+  openSqliteFile(unfinished, version, sql).database.close()
+  if (existsSync(`${unfinished}-wal`)) throw new Fault('store-failed', { path, why: 'it could not be written whole' })
+  renameSync(unfinished, path)
+  syncFolder(path)
+}
+
 /**
  * @param layout makes an empty database ours; absent: the file must be ours already.
+ * @param maxRows brought into the file before the next commit once they are so many.
  * @throws Fault `store-in-use` where another process holds the file, `store-newer` where a newer program wrote it,
  * `store-full`, `store-unwritable` where this user may not write it, or `store-unreadable` where it is damaged or no
  * database.
  */
-export function openSqliteFile(path: string, version: number, layout?: string): SqliteFile {
+export function openSqliteFile(path: string, version: number, layout?: string, maxRows = maxRowsInWal): SqliteFile {
   makeFolder(path)
   const database = open(path, version, layout)
   let failed: unknown
@@ -48,7 +81,7 @@ export function openSqliteFile(path: string, version: number, layout?: string): 
     database,
     commit(rows, work) {
       if (failed !== undefined) throw new Fault('store-failed', { path }, { cause: failed })
-      if (rowsInWal >= maxRowsInWal) checkpoint()
+      if (rowsInWal >= maxRows) checkpoint()
       try {
         database.transaction(work)()
       } catch (cause) {
@@ -70,7 +103,10 @@ function open(path: string, version: number, layout?: string): Sqlite.Database {
     database.pragma('locking_mode = EXCLUSIVE')
     const found = database.pragma('user_version', { simple: true }) as number
     if (found > version) throw new Fault('store-newer', { path, version: found, known: version })
-    if (found < version && layout === undefined) throw new Fault('store-unreadable', { path, why: 'it is not ours' })
+    if (found < version && layout === undefined) {
+      const why = found === 0 ? 'it is not ours' : `an older program wrote it, in layout ${found}`
+      throw new Fault('store-unreadable', { path, why })
+    }
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = FULL')
     database.pragma('wal_autocheckpoint = 0')

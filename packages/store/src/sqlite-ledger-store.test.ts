@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ledgerStoreCompliance } from '@myst/testkit'
 import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { LedgerGroup } from './ledger-store.ts'
+import type { LedgerChanges, NextEntry } from './ledger-store.ts'
 import { openSqliteLedgerStore } from './sqlite-ledger-store.ts'
 
 let dir: string
@@ -24,26 +24,36 @@ ledgerStoreCompliance(
   { durable: true },
 )
 
-const group = (sequence: number): LedgerGroup => ({
-  records: [{ table: 'a', key: String(sequence), value: new Uint8Array(2000).fill(sequence) }],
+const next = (sequence: number): NextEntry => ({
   entry: { sequence, hash: new Uint8Array(32), body: new Uint8Array(3000).fill(sequence) },
   oldest: 1,
 })
 
 const suffixes = ['', '-wal', '-newest']
 
-/** Commits `many` groups, and leaves the files as a process leaves them that was killed. */
+/** Appends `many` entries, and leaves the files as a process leaves them that was killed. */
 function leaveKilled(many: number): void {
   const store = openSqliteLedgerStore(path)
-  for (let sequence = 1; sequence <= many; sequence++) void store.commit(group(sequence))
+  for (let sequence = 1; sequence <= many; sequence++) void store.append(next(sequence))
   for (const suffix of suffixes) copyFileSync(`${path}${suffix}`, `${path}.kept${suffix}`)
   void store.close()
   for (const suffix of suffixes) copyFileSync(`${path}.kept${suffix}`, `${path}${suffix}`)
 }
 
+async function saveRecords(many: number): Promise<void> {
+  const store = openSqliteLedgerStore(path)
+  async function* parts(): AsyncGenerator<LedgerChanges> {
+    const value = new Uint8Array(2000)
+    yield { records: Array.from({ length: many }, (_, at) => ({ table: 'a', key: String(at), value })), removed: [] }
+  }
+  await store.save(parts())
+  void store.close()
+}
+
 const opening = (): unknown => {
   try {
     const store = openSqliteLedgerStore(path)
+    for (const _ of store.records() as Iterable<unknown>);
     const sequences = [...(store.log() as Iterable<{ sequence: number }>)].map(({ sequence }) => sequence)
     void store.close()
     return sequences
@@ -82,9 +92,36 @@ describe('refuses to take for a ledger, and leaves as it was,', () => {
   test('a newer layout', () => {
     void openSqliteLedgerStore(path).close()
     const database = new Sqlite(path)
-    database.pragma('user_version = 2')
+    database.pragma('user_version = 3')
     database.close()
     expect(opening()).toBe('store-newer')
+  })
+
+  test('an older layout, with the records and the log in one file', () => {
+    const database = new Sqlite(path)
+    database.exec('CREATE TABLE records (tbl, key, value); CREATE TABLE log (sequence, hash, body)')
+    database.pragma('user_version = 1')
+    database.close()
+    const before = readFileSync(path)
+    expect(opening()).toBe('store-unreadable')
+    expect(() => openSqliteLedgerStore(path)).toThrow('an older program wrote it, in layout 1')
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  test('new files beside the records of another', () => {
+    leaveKilled(3)
+    for (const suffix of suffixes) rmSync(`${path}${suffix}`)
+    expect(opening()).toBe('store-unreadable')
+  })
+
+  test('records that are cut, or are the log', async () => {
+    leaveKilled(3)
+    await saveRecords(300)
+    const whole = readFileSync(`${path}-records`)
+    for (const spoilt of [whole.subarray(0, 4096), whole.subarray(0, 8192), new Uint8Array(), readFileSync(path)]) {
+      writeFileSync(`${path}-records`, spoilt)
+      expect(['store-unreadable', 'store-newer']).toContain(opening())
+    }
   })
 })
 
@@ -93,20 +130,20 @@ describe('knows that it lost what was acknowledged', () => {
     ['with its write-ahead log', () => rmSync(`${path}-wal`)],
     ['with all of the log that was not in the file yet', () => truncateSync(`${path}-wal`, 0)],
     ['with the end of its log', () => truncateSync(`${path}-wal`, statSync(`${path}-wal`).size - 1)],
-    ['with both files', () => rmSync(path)],
+    ['with all files', () => [path, `${path}-records`].forEach((file) => void rmSync(file))],
     ['when an older copy was put in its place', () => copyFileSync(`${path}.older`, path)],
   ]
   test.each(rows)('%s', (what, spoil) => {
     const store = openSqliteLedgerStore(path)
-    void store.commit(group(1))
+    void store.append(next(1))
     void store.close()
     copyFileSync(path, `${path}.older`)
     const again = openSqliteLedgerStore(path)
-    for (const sequence of [2, 3]) void again.commit(group(sequence))
+    for (const sequence of [2, 3]) void again.append(next(sequence))
     for (const suffix of suffixes) copyFileSync(`${path}${suffix}`, `${path}.kept${suffix}`)
     void again.close()
     for (const suffix of suffixes) copyFileSync(`${path}.kept${suffix}`, `${path}${suffix}`)
-    if (/older|both/.test(what)) rmSync(`${path}-wal`)
+    if (/older|all files/.test(what)) rmSync(`${path}-wal`)
     spoil()
     expect(opening()).toBe('store-behind')
     // Whoever knows what it means may go on without the mark.
@@ -117,7 +154,7 @@ describe('knows that it lost what was acknowledged', () => {
 
 test('a file cut at any page is refused, when it is opened or when it is read', () => {
   const store = openSqliteLedgerStore(path)
-  for (let sequence = 1; sequence <= 20; sequence++) void store.commit(group(sequence))
+  for (let sequence = 1; sequence <= 20; sequence++) void store.append(next(sequence))
   void store.close()
   const whole = readFileSync(path)
   for (let length = 4096; length < whole.length; length += 4096) {

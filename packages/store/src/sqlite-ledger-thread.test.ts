@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ledgerStoreCompliance } from '@myst/testkit'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { publishBackup } from './ledger-backup.ts'
-import type { LedgerGroup } from './ledger-store.ts'
+import type { LedgerChanges, NextEntry } from './ledger-store.ts'
 import { openSqliteLedgerThread } from './sqlite-ledger-thread.ts'
 
 let dir: string
@@ -24,25 +24,30 @@ ledgerStoreCompliance(
   { durable: true },
 )
 
-const group = (sequence: number, bytes: number): LedgerGroup => ({
-  records: Array.from({ length: 3 }, (_, at) => ({
-    table: 'a',
-    key: `${sequence}/${at}`,
-    value: new Uint8Array(bytes).fill(at),
-  })),
-  entry: { sequence, hash: new Uint8Array(32), body: new Uint8Array(10).fill(sequence) },
+const next = (sequence: number, bytes = 10): NextEntry => ({
+  entry: { sequence, hash: new Uint8Array(32), body: new Uint8Array(bytes).fill(sequence) },
   oldest: 1,
 })
+async function* parts(...numbers: number[]): AsyncGenerator<LedgerChanges> {
+  for (const part of numbers) {
+    const records = Array.from({ length: 3 }, (_, at) => ({
+      table: 'a',
+      key: `${part}/${at}`,
+      value: new Uint8Array(1 << 20).fill(at),
+    }))
+    yield { records, removed: [] }
+  }
+}
 
 test('more rows than one message carries all come, each once; who stops reading keeps nobody waiting', async () => {
   const store = await openSqliteLedgerThread(path)
-  for (let sequence = 1; sequence <= 4; sequence++) await store.commit(group(sequence, 1 << 20))
+  await store.save(parts(1, 2, 3, 4))
   const keys = []
   for await (const { key, value } of store.records()) keys.push(`${key} ${value.length} ${value[0]}`)
   const expected = [1, 2, 3, 4].flatMap((sequence) => [0, 1, 2].map((at) => `${sequence}/${at} 1048576 ${at}`))
   expect(keys).toEqual(expected)
   for await (const _ of store.records()) break
-  await store.commit(group(5, 1))
+  await store.save(parts(5))
   await store.close()
 })
 
@@ -54,17 +59,17 @@ test('a fault of the file is told with its code and facts', async () => {
 test('after its end every call fails', async () => {
   const store = await openSqliteLedgerThread(path)
   await store.close()
-  await expect(store.commit(group(1, 1))).rejects.toMatchObject({ code: 'store-failed' })
+  await expect(store.append(next(1))).rejects.toMatchObject({ code: 'store-failed' })
   await store.close()
 })
 
-test('copies the file while groups are committed; the copy, once marked, is a backup until it is taken over', async () => {
+test('copies the files while entries are appended; the copy, once marked, is a backup until it is taken over', async () => {
   const store = await openSqliteLedgerThread(path)
   expect(store.isBackup).toBe(false)
-  for (let sequence = 1; sequence <= 4; sequence++) await store.commit(group(sequence, 1 << 20))
+  for (let sequence = 1; sequence <= 4; sequence++) await store.append(next(sequence, 4 << 20))
   const copied = join(dir, 'copied.db')
   const copying = store.copyTo?.(copied)
-  for (let sequence = 5; sequence <= 8; sequence++) await store.commit(group(sequence, 1))
+  for (let sequence = 5; sequence <= 8; sequence++) await store.append(next(sequence))
   await copying
   await expect(store.copyTo?.(copied)).rejects.toMatchObject({ code: 'file-exists' })
   await publishBackup(copied, join(dir, 'backup.db'), async () => {})
@@ -80,13 +85,13 @@ test('copies the file while groups are committed; the copy, once marked, is a ba
 
 test('closed in the middle of a copy, it leaves none', async () => {
   const store = await openSqliteLedgerThread(path)
-  for (let sequence = 1; sequence <= 4; sequence++) await store.commit(group(sequence, 1 << 20))
+  for (let sequence = 1; sequence <= 4; sequence++) await store.append(next(sequence, 4 << 20))
   const copied = join(dir, 'copied.db')
   const copying = store.copyTo?.(copied).catch(({ code }) => code)
   await store.close()
   expect(await copying).toMatch(/backup-failed|store-failed/)
-  expect(existsSync(copied)).toBe(false)
+  expect([existsSync(copied), existsSync(`${copied}-records`)]).toEqual([false, false])
   const again = await openSqliteLedgerThread(path)
-  await again.commit(group(5, 1))
+  await again.append(next(5))
   await again.close()
 })

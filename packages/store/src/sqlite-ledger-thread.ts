@@ -1,22 +1,59 @@
 /**
- * The SQLite ledger store in a thread of its own: whoever decides the next group does not wait for the disk to take the last.
+ * The SQLite ledger store in two threads: whoever decides the next group does not wait for the disk to take the last, and
+ * an entry on its way to the disk does not wait for records.
  *
  * @module
  */
 
 import { Worker } from 'node:worker_threads'
 import { Fault } from '@myst/protocol'
-import type { LedgerGroup, LedgerRecord, LedgerStore, LogEntry, Rows } from './ledger-store.ts'
+import type { LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 import { packRecords } from './packed-records.ts'
-import type { Answer, Call, RowsRead } from './sqlite-ledger-worker.ts'
+import { copyBoth } from './sqlite-ledger-store.ts'
+import type { Answer, Call, RowsRead, ThreadOf } from './sqlite-ledger-worker.ts'
 
 /** Rows pass through; what is left of them need not stand in memory by the hundred megabytes. */
 const maxYoungGenerationSizeMb = 16
 
-/** @throws as `openSqliteLedgerStore`; any call `store-failed` once the thread is gone. */
+/** @throws as `openSqliteLedgerStore`; any call `store-failed` once its thread is gone. */
 export async function openSqliteLedgerThread(path: string): Promise<LedgerStore> {
+  const log = startThread({ path, part: 'log' })
+  const isBackup = await log.open()
+  const records = startThread({ path, part: 'records' })
+  try {
+    await records.open()
+  } catch (fault) {
+    await log.close()
+    throw fault
+  }
+  return {
+    records: () => records.rows<LedgerRecord>(),
+    log: () => log.rows<LogEntry>(),
+    append: (next) => log.ask<void>({ kind: 'append', next }),
+    async save(parts) {
+      let isFirst = true
+      for await (const { records: changed, removed } of parts) {
+        const packed = packRecords(changed)
+        const part = { records: packed, removed }
+        await records.ask<void>({ kind: 'part', part, isFirst }, [packed.values.buffer, packed.lengths.buffer])
+        isFirst = false
+      }
+      if (!isFirst) await records.ask<void>({ kind: 'save' })
+    },
+    reopen: () => log.ask<LogEntry | undefined>({ kind: 'reopen' }),
+    isBackup,
+    takeOver: () => log.ask<void>({ kind: 'take-over' }),
+    copyTo: (target) => copyBoth(records, log, target),
+    async close() {
+      await Promise.all([records.close(), log.close()])
+    },
+  }
+}
+
+function startThread(of: ThreadOf) {
+  const { path } = of
   const worker = new Worker(new URL('sqlite-ledger-worker.ts', import.meta.url), {
-    workerData: path,
+    workerData: of,
     resourceLimits: { maxYoungGenerationSizeMb },
   })
   const waiting = new Map<number, { resolve(value: unknown): void; reject(fault: Fault): void }>()
@@ -47,17 +84,17 @@ export async function openSqliteLedgerThread(path: string): Promise<LedgerStore>
     )
   }
 
-  async function* rows<T>(what: 'records' | 'log'): AsyncGenerator<T> {
+  async function* rows<T>(): AsyncGenerator<T> {
     let isOver = false
     try {
       while (!isOver) {
-        const read = await ask<RowsRead>({ kind: 'read', what })
+        const read = await ask<RowsRead>({ kind: 'read' })
         isOver = read.isOver
         yield* read.rows as readonly T[]
       }
     } finally {
       // Whoever stops in the middle must not keep the next commit waiting.
-      if (!isOver) await ask({ kind: 'stop-reading', what })
+      if (!isOver) await ask({ kind: 'stop-reading' })
     }
   }
 
@@ -66,27 +103,19 @@ export async function openSqliteLedgerThread(path: string): Promise<LedgerStore>
     await exited
   }
 
-  let isBackup: boolean
-  try {
-    isBackup = await ask<boolean>({ kind: 'open' })
-  } catch (cause) {
-    await close()
-    throw cause
-  }
   return {
-    records: (): Rows<LedgerRecord> => rows('records'),
-    log: (): Rows<LogEntry> => rows('log'),
-    commit({ records, removed = [], entry, oldest }: LedgerGroup) {
-      const packed = packRecords(records)
-      return ask<void>({ kind: 'commit', records: packed, removed, entry, oldest }, [
-        packed.values.buffer,
-        packed.lengths.buffer,
-      ])
+    ask,
+    rows,
+    copyTo: (to: string) => ask<void>({ kind: 'copy', to }),
+    /** @returns whether it is a backup. */
+    async open(): Promise<boolean> {
+      try {
+        return await ask<boolean>({ kind: 'open' })
+      } catch (fault) {
+        await close()
+        throw fault
+      }
     },
-    reopen: () => ask<LogEntry | undefined>({ kind: 'reopen' }),
-    isBackup,
-    takeOver: () => ask<void>({ kind: 'take-over' }),
-    copyTo: (path) => ask<void>({ kind: 'copy', to: path }),
     close,
   }
 }

@@ -1,27 +1,34 @@
 /**
- * The thread of `sqlite-ledger-thread.ts`: each message is a `Call` and is answered with an `Answer` of the same id, in order
- * but for a copy.
+ * A thread of `sqlite-ledger-thread.ts`, for the log or for the records: each message is a `Call` and is answered with an
+ * `Answer` of the same id, in order but for a copy.
  *
  * @module
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert, Fault } from '@myst/protocol'
-import type { LedgerGroup, LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
+import type { LedgerKey, LedgerRecord, LogEntry, NextEntry } from './ledger-store.ts'
 import { type PackedRecords, unpackRecords } from './packed-records.ts'
-import { openSqliteLedgerStore } from './sqlite-ledger-store.ts'
+import { openSqliteLedgerLog } from './sqlite-ledger-log.ts'
+import { openSqliteLedgerRecords } from './sqlite-ledger-records.ts'
 
+export interface ThreadOf {
+  readonly path: string
+  readonly part: 'log' | 'records'
+}
+/** Of what is saved together; nothing is done with it before `save`. */
+export interface PackedPart {
+  readonly records: PackedRecords
+  readonly removed: readonly LedgerKey[]
+}
 export type Call = { readonly id: number } /** `open` is answered with whether it is a backup. */ & (
-  | { readonly kind: 'open' | 'reopen' | 'take-over' | 'close' }
+  | { readonly kind: 'open' | 'reopen' | 'take-over' | 'close' | 'save' | 'stop-reading' }
   | { readonly kind: 'copy'; readonly to: string }
   /** Answered with `RowsRead`: the next rows, from the first one on. */
-  | { readonly kind: 'read' | 'stop-reading'; readonly what: Table }
-  | ({ readonly kind: 'commit'; readonly records: PackedRecords } & Pick<
-      Required<LedgerGroup>,
-      'removed' | 'entry' | 'oldest'
-    >)
+  | { readonly kind: 'read' }
+  | { readonly kind: 'append'; readonly next: NextEntry }
+  | { readonly kind: 'part'; readonly part: PackedPart; readonly isFirst: boolean }
 )
-type Table = 'records' | 'log'
 export interface RowsRead {
   readonly rows: readonly (LedgerRecord | LogEntry)[]
   readonly isOver: boolean
@@ -36,8 +43,11 @@ const readBytes = 4 << 20
 
 const port = parentPort
 assert(port !== null, 'sqlite-ledger-worker.ts runs as a worker')
-let store: LedgerStore | undefined
-const reading = new Map<Table, Iterator<LedgerRecord | LogEntry>>()
+const { path, part } = workerData as ThreadOf
+let log: ReturnType<typeof openSqliteLedgerLog> | undefined
+let records: ReturnType<typeof openSqliteLedgerRecords> | undefined
+let reading: Iterator<LedgerRecord | LogEntry> | undefined
+let parts: PackedPart[] = []
 
 port.on('message', (call: Call) => {
   if (call.kind === 'copy') return void copy(call.id, call.to)
@@ -57,7 +67,7 @@ function answerTo(
 
 /** Page by page, with commits in between: so it is answered out of order. */
 async function copy(id: number, to: string): Promise<void> {
-  const copied = (store?.copyTo?.(to) ?? Promise.resolve()).then(() => ({ value: undefined }), faultOf)
+  const copied = ((log ?? records)?.copyTo(to) ?? Promise.resolve()).then(() => ({ value: undefined }), faultOf)
   port?.postMessage({ id, ...(await copied) } satisfies Answer)
 }
 
@@ -68,34 +78,45 @@ function faultOf(cause: unknown) {
 
 /** SQLite answers at once, so nothing here is a promise. */
 function run(call: Exclude<Call, { kind: 'copy' }>): unknown {
-  if (call.kind === 'open') {
-    store = openSqliteLedgerStore(workerData as string)
-    return store.isBackup
-  }
-  if (call.kind === 'close') return store?.close()
-  assert(store !== undefined, 'it is opened first')
   switch (call.kind) {
+    case 'open':
+      if (part === 'log') log = openSqliteLedgerLog(path)
+      else records = openSqliteLedgerRecords(path)
+      return log?.isBackup
     case 'read':
-      return readSome(store, call.what)
+      return readSome()
     case 'stop-reading':
-      return stopReading(call.what)
-    case 'commit':
-      return store.commit({ ...call, records: unpackRecords(call.records) })
+      return stopReading()
+    case 'append':
+      return log?.append(call.next)
+    case 'part':
+      if (call.isFirst) parts = []
+      parts.push(call.part)
+      return
+    case 'save':
+      return save()
     case 'reopen':
-      return store.reopen()
+      return log?.reopen()
     case 'take-over':
-      return store.takeOver?.()
+      return log?.takeOver()
+    case 'close':
+      return (log ?? records)?.close()
   }
 }
 
-function readSome(from: LedgerStore, what: Table): RowsRead {
-  const iterator = reading.get(what) ?? (from[what]() as Iterable<LedgerRecord | LogEntry>)[Symbol.iterator]()
-  reading.set(what, iterator)
+function save(): void {
+  const whole = parts.map(({ records, removed }) => ({ records: unpackRecords(records), removed }))
+  parts = []
+  records?.save(whole)
+}
+
+function readSome(): RowsRead {
+  reading ??= (log?.entries() ?? records?.records() ?? [])[Symbol.iterator]()
   const rows: (LedgerRecord | LogEntry)[] = []
   for (let bytes = 0; bytes < readBytes; ) {
-    const { value, done } = iterator.next()
+    const { value, done } = reading.next()
     if (done) {
-      reading.delete(what)
+      reading = undefined
       return { rows, isOver: true }
     }
     rows.push(value)
@@ -104,7 +125,7 @@ function readSome(from: LedgerStore, what: Table): RowsRead {
   return { rows, isOver: false }
 }
 
-function stopReading(what: Table): void {
-  reading.get(what)?.return?.()
-  reading.delete(what)
+function stopReading(): void {
+  reading?.return?.()
+  reading = undefined
 }

@@ -31,7 +31,7 @@ beforeEach(() => {
   mkdirSync(join(dir, 'data'), { mode: 0o700 })
   const store = openSqliteLedgerStore(join(dir, 'data/ledger.db'))
   const entry = { sequence: 1, hash: new Uint8Array(32), body: Uint8Array.of(1) }
-  store.commit({ records: [{ table: 'a', key: 'b', value: new Uint8Array(100) }], entry, oldest: 1 })
+  store.append({ entry, oldest: 1 })
   store.close()
 })
 afterEach(() => rmSync(dir, { recursive: true }))
@@ -67,6 +67,7 @@ test.each([
   ['a file that may not be read either', 'ledger.db', 0o000],
   ['the folder', '.', 0o500],
   ['the mark beside it', 'ledger.db-newest', 0o400],
+  ['the records', 'ledger.db-records', 0o400],
 ])('refuses what may not be written, and names it: %s', (_what, name, mode) => {
   const data = join(dir, 'data')
   handOver(data)

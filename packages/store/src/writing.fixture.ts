@@ -12,8 +12,7 @@ let newest = (await store.reopen())?.sequence ?? 0
 for (;;) {
   const sequence = newest + 1
   const body = new TextEncoder().encode(`${process.pid}`)
-  const records = [{ table: 'a', key: 'newest', value: body }]
-  await store.commit({ records, entry: { sequence, hash: new Uint8Array(32), body }, oldest: 1 })
+  await store.append({ entry: { sequence, hash: new Uint8Array(32), body }, oldest: 1 })
   newest = sequence
   writeSync(1, `${newest}\n`)
 }

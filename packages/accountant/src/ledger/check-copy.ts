@@ -6,23 +6,29 @@
 
 import { equalBytes } from '@myst/protocol'
 import type { LedgerRows } from '@myst/store'
-import { type LogHead, loadLog } from './log.ts'
+import type { Checkpoint, LogHead } from './checkpoint.ts'
+import { loadLog } from './log.ts'
 import { loadState } from './state.ts'
 
 export interface LedgerStand {
-  /** Of all records. */
-  readonly digest: bigint
+  /** Of the records. */
+  readonly checkpoint: Checkpoint
   readonly head: LogHead
 }
 
 /** @throws Fault `ledger-damaged`. */
 export async function readStand({ records, log }: LedgerRows): Promise<LedgerStand> {
-  const { digest } = await loadState(records)
-  return { digest, head: (await loadLog(log, 0, digest)).head }
+  const { checkpoint } = await loadState(records)
+  return { checkpoint, head: (await loadLog(log, 0, checkpoint)).head }
 }
 
 /** @returns the number of its newest entry. @throws Fault `ledger-damaged`. */
 export const checkCopy = async (copy: LedgerRows): Promise<number> => (await readStand(copy)).head.sequence
 
 export const isSameStand = (one: LedgerStand, other: LedgerStand): boolean =>
-  one.digest === other.digest && one.head.sequence === other.head.sequence && equalBytes(one.head.hash, other.head.hash)
+  one.checkpoint.digest === other.checkpoint.digest &&
+  isSame(one.checkpoint, other.checkpoint) &&
+  isSame(one.head, other.head)
+
+const isSame = (one: LogHead, other: LogHead): boolean =>
+  one.sequence === other.sequence && equalBytes(one.hash, other.hash)

@@ -23,11 +23,11 @@ export interface SealedRecord {
 
 /** What is hashed, in one piece: hashing in parts takes twice as long. */
 function checksumOf(table: string, key: string, encoded: Uint8Array): Uint8Array {
-  return hash('sha256', Buffer.concat([Buffer.from(`${table}\n${key}\n`), encoded]), 'buffer').subarray(
-    0,
-    checksumBytes,
-  )
+  return shortHash(Buffer.concat([Buffer.from(`${table}\n${key}\n`), encoded]))
 }
+
+/** 16 bytes. */
+export const shortHash = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer').subarray(0, checksumBytes)
 
 export function sealRecord(table: string, key: string, encoded: Uint8Array): SealedRecord {
   const checksum = checksumOf(table, key, encoded)
@@ -54,3 +54,4 @@ export const replaceInDigest = (digest: bigint, before: bigint, after: bigint): 
 
 /** 16 bytes. */
 export const digestToBytes = (digest: bigint): Uint8Array => uintToBytes(digest, checksumBytes)
+export const bytesToDigest = bytesToUint

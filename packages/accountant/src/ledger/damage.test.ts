@@ -1,6 +1,6 @@
 /** F6, and bad inputs 71–74, 77, 78: what is on disk is not what was written. It is found at the start, before it is used. */
 
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Address, Fault, maxBatchItems, referenceCrypto, toHex, uintToBytes } from '@myst/protocol'
@@ -39,16 +39,28 @@ const storeOf = ({ records, log }: Rows): LedgerStore => ({
   log: () => log,
 })
 
-/** Two batches of each provider. @returns the rows after the first, and after the second. */
-async function written(store: LedgerStore = createMemoryLedgerStore(), options = {}): Promise<[Rows, Rows]> {
-  const opened = await ledger.openTestLedger(store, options)
-  for (const provider of providers) await opened.apply(batchAt(provider, 1n))
+/**
+ * Two batches of each provider. @returns the rows after the first and a checkpoint, after the second without a further one
+ * (as a kill leaves them), and after the second and a checkpoint.
+ */
+async function written(
+  store: LedgerStore = createMemoryLedgerStore(),
+  { order = providers, ...options }: ledger.LedgerOptions & { order?: readonly Address[] } = {},
+): Promise<[Rows, Rows, Rows]> {
+  const exchangeAll = async (epoch: bigint) => {
+    const opened = await ledger.openTestLedger(store, options)
+    for (const provider of order) await opened.apply(batchAt(provider, epoch))
+    return opened
+  }
+  await (await exchangeAll(1n)).close()
   const first = await rowsOf(store)
-  for (const provider of providers) await opened.apply(batchAt(provider, 2n))
-  return [first, await rowsOf(store)]
+  const opened = await exchangeAll(2n)
+  const killed = await rowsOf(store)
+  await opened.close()
+  return [first, killed, await rowsOf(store)]
 }
 
-const [older, newer] = await written()
+const [older, killed, newer] = await written()
 const faultOf = async (rows: Rows, subject: Subject = ledger) =>
   subject.openTestLedger(storeOf(rows)).then(
     () => 'opened',
@@ -59,19 +71,64 @@ const flipped = (bytes: Uint8Array, bit: number): Uint8Array =>
 const without = <T>(list: readonly T[], at: number): T[] => list.toSpliced(at, 1)
 const last = newer.log.length - 1
 
+const checkpointAt = (rows: Rows) => rows.records.findIndex(({ table }) => table === 'checkpoint')
+const checkpointOf = (rows: Rows) => rows.records[checkpointAt(rows)] as LedgerRecord
+/** Of the other order of providers: the same records, or almost, of another log. */
+const [foreign] = await written(createMemoryLedgerStore(), { order: providers.toReversed() })
+/** A log that keeps only what its records lack. */
+const [, shortKilled] = await written(createMemoryLedgerStore(), { maxLogBytes: 1 })
+/** The same, and nobody was answered: what it has of each day. */
+const days = await (async () => {
+  const store = createMemoryLedgerStore()
+  const found: Rows[] = []
+  for (let day = 0; day < 3; day++) {
+    const opened = await ledger.openTestLedger(store, { maxLogBytes: 1 })
+    await ledger.pass(opened, 1)
+    found.push(await rowsOf(store))
+    await opened.close()
+  }
+  return found as [Rows, Rows, Rows]
+})()
+/** One record less, and a checkpoint that fits. */
+const forged = (({ records, log }: Rows): Rows => {
+  const [gone, ...others] = records as [LedgerRecord, ...LedgerRecord[]]
+  const { sequence, hash, digest } = ledger.readCheckpoint(checkpointOf(killed))
+  const less = ledger.replaceInDigest(digest, ledger.bytesToDigest(gone.value.subarray(0, 16)), 0n)
+  const checkpoint = ledger.checkpointRecord({ sequence, hash, digest: less })
+  return { records: [...others.filter(({ table }) => table !== 'checkpoint'), checkpoint], log }
+})(killed)
+
 /** Each is one way in which rows can be wrong though the database is sound. */
 const wrongs: [what: string, rows: Rows, caughtBy: string][] = [
   ['a record is gone', { ...newer, records: without(newer.records, 3) }, 'digest'],
-  ['all records are gone', { ...newer, records: [] }, 'digest'],
+  ['a record is gone that the log brings back', { ...killed, records: without(killed.records, 3) }, 'digest'],
+  ['all records are gone but their checkpoint', { ...newer, records: [checkpointOf(newer)] }, 'digest'],
+  ['the checkpoint is gone', { ...newer, records: without(newer.records, checkpointAt(newer)) }, 'digest'],
   [
     'a record is older than the others',
     { ...newer, records: newer.records.with(0, older.records[0] as LedgerRecord) },
     'digest',
   ],
-  ['all records are older than the log', { ...newer, records: older.records }, 'digest'],
-  ['the log is older than the records', { ...newer, log: older.log }, 'digest'],
-  ['the newest entry is gone', { ...newer, log: without(newer.log, last) }, 'digest'],
-  ['the log is gone', { ...newer, log: [] }, 'digest'],
+  [
+    'a record is newer than the others',
+    { ...killed, records: killed.records.with(0, newer.records[0] as LedgerRecord) },
+    'digest',
+  ],
+  [
+    'the checkpoint is older than its records',
+    { ...newer, records: newer.records.with(checkpointAt(newer), checkpointOf(older)) },
+    'digest',
+  ],
+  ['the checkpoint has another name', { ...newer, records: [{ ...checkpointOf(newer), key: 'x' }] }, 'checksum'],
+  ['the records are of another log', { ...killed, records: foreign.records }, 'hash'],
+  ['the records are of another log, of which the rest is gone', { ...shortKilled, records: foreign.records }, 'hash'],
+  ['the records are not those that the log names', forged, 'name'],
+  ['the records are of another log that is as long', { ...older, records: foreign.records }, 'hash'],
+  ['the records are older than what the log has', { ...days[2], records: days[1].records }, 'gap'],
+  ['all records are gone, and entries that led to them', { ...shortKilled, records: [] }, 'gap'],
+  ['the log is older than the records', { ...newer, log: older.log }, 'end'],
+  ['the newest entry is gone', { ...newer, log: without(newer.log, last) }, 'end'],
+  ['the log is gone', { ...newer, log: [] }, 'end'],
   ['the oldest entry is gone', { ...newer, log: without(newer.log, 0) }, 'oldest'],
   ['an entry in the middle is gone', { ...newer, log: without(newer.log, 3) }, 'chain'],
   [
@@ -97,7 +154,16 @@ const wrongs: [what: string, rows: Rows, caughtBy: string][] = [
 ]
 
 describe('A13: refuses to open where', () => {
-  test('nothing is wrong: no', async () => expect(await faultOf(newer)).toBe('opened'))
+  test('nothing is wrong: no', async () => {
+    const whole = { ...newer, records: [] }
+    // The log is whole, so any records will do that it had, or none.
+    for (const rows of [older, killed, newer, shortKilled, whole, { ...newer, records: older.records }]) {
+      expect(await faultOf(rows)).toBe('opened')
+    }
+    const opened = await Promise.all([newer, killed, whole].map((rows) => ledger.openTestLedger(storeOf(rows))))
+    const [first, ...others] = opened.map((of) => ledger.bytesOf(of))
+    for (const other of others) expect(other).toEqual(first)
+  })
   test.each(wrongs)('%s', async (_, rows) => expect(await faultOf(rows)).toBe('ledger-damaged'))
 
   test('any bit of any record or entry is another', { timeout: 120_000 }, async () => {
@@ -119,20 +185,25 @@ describe('A13: refuses to open where', () => {
   })
 
   test('a record could never be, though every sum is right', async () => {
-    const store = createMemoryLedgerStore()
     const state = ledger.createState()
     const draft = ledger.createDraft(state)
     const [channel, account] = [...(await ledger.openTestLedger(storeOf(newer))).entries('channels')][0] ?? []
     draft.put('channels', channel as string, { ...account, revealedSum: 1_000n } as never)
-    const sealed = state.seal(draft)
-    await store.commit({ records: sealed.records, ...ledger.createLog(0).next([], sealed.digest) })
-    expect(await faultOf(await rowsOf(store))).toBe('ledger-damaged')
+    state.merge(draft)
+    const records = [...state.seal(state.take())].flatMap((slice) => slice.records)
+    const { sequence, hash } = newer.log[last] as LogEntry
+    const checkpoint = ledger.checkpointRecord({ sequence, hash, digest: state.digest })
+    expect(await faultOf({ ...newer, records: [...records, checkpoint] })).toBe('ledger-damaged')
   })
 
-  /** The sum alone finds what no row shows by itself; each other check names the row. */
+  /** What no row shows by itself; each check finds what no other does. */
   const checks = [
-    ['digest', 'log.ts', 'if (equalBytes(said, digestToBytes(digest))) {', 'if (digest >= 0n) {'],
+    ['digest', 'state.ts', 'if (digest === loaded.digest) return', 'return'],
     ['oldest', 'log.ts', 'before !== undefined && before.body.oldest !== first', 'before === undefined && first !== 0'],
+    ['hash of the checkpoint', 'log.ts', '!equalBytes(stands.hash, checkpoint.hash)', 'false'],
+    ['digest that the log names', 'log.ts', '!isDigest(checkpoint, body.checkpoint.digest)', 'false'],
+    ['gap before the log', 'log.ts', 'before.sequence > checkpoint.sequence', 'false'],
+    ['end of the log', 'log.ts', 'head.sequence < checkpoint.sequence', 'false'],
   ] as const
   test.each(checks)(
     'a ledger that leaves out the check of the %s opens what is wrong',
@@ -149,23 +220,34 @@ describe('a file of SQLite', () => {
     const dir = mkdtempSync(join(tmpdir(), 'myst-damage-'))
     try {
       const path = join(dir, 'ledger.db')
+      const suffixes = ['', '-wal', '-newest', '-records', '-records-wal']
+      const filesNow = (name: string) => {
+        const there = suffixes.filter((suffix) => existsSync(`${path}${suffix}`))
+        for (const suffix of there) copyFileSync(`${path}${suffix}`, `${dir}/${name}${suffix}`)
+        return Object.fromEntries(there.map((suffix) => [suffix, `${name}${suffix}`]))
+      }
       const store = openSqliteLedgerStore(path)
-      await written(store)
-      const was = ledger.bytesOf(await ledger.openTestLedger(store))
-      for (const suffix of ['', '-wal', '-newest']) copyFileSync(`${path}${suffix}`, `${dir}/killed${suffix}`)
-      await store.close()
-      copyFileSync(path, `${dir}/closed`)
+      const opened = await ledger.openTestLedger(store, { checkpointBytes: 3000 })
+      for (const epoch of [1n, 2n]) for (const provider of providers) await opened.apply(batchAt(provider, epoch))
+      const was = ledger.bytesOf(opened)
+      await expect.poll(() => opened.tail.entries).toBeLessThan(4)
+      const killed = filesNow('killed')
+      await opened.close()
+      const closed = filesNow('closed')
+      expect([Object.keys(killed), Object.keys(closed)]).toEqual([suffixes, ['', '-newest', '-records']])
       const random = randomOf(2)
       let refused = 0
-      const killed = { '': 'killed', '-wal': 'killed-wal', '-newest': 'killed-newest' }
       for (const [files, changed] of [
-        [{ '': 'closed', '-newest': 'killed-newest' }, ''],
+        [closed, ''],
+        [closed, '-records'],
         [killed, ''],
         [killed, '-wal'],
         [killed, '-newest'],
+        [killed, '-records'],
+        [killed, '-records-wal'],
       ] as const) {
         for (let tries = 0; tries < (long ? 3000 : 60); tries++) {
-          for (const suffix of ['', '-wal', '-newest']) rmSync(`${path}${suffix}`, { force: true })
+          for (const suffix of suffixes) rmSync(`${path}${suffix}`, { force: true })
           for (const [suffix, name] of Object.entries(files)) copyFileSync(join(dir, name), `${path}${suffix}`)
           const bytes = readFileSync(`${path}${changed}`)
           writeFileSync(`${path}${changed}`, flipped(bytes, Math.floor(random() * bytes.length * 8)))
@@ -179,6 +261,32 @@ describe('a file of SQLite', () => {
         }
       }
       expect(refused).toBeGreaterThan(20)
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
+  test.each([
+    ['that still has all entries after them: opens as it was', 1 << 20, 'as it was'],
+    ['that lacks some: not at all', 1, 'ledger-damaged'],
+  ])("with the records of yesterday, and today's log %s", async (_, maxLogBytes, expected) => {
+    const dir = mkdtempSync(join(tmpdir(), 'myst-damage-'))
+    try {
+      const path = join(dir, 'ledger.db')
+      const day = async (epoch: bigint) => {
+        const opened = await ledger.openTestLedger(openSqliteLedgerStore(path), { maxLogBytes })
+        for (const provider of providers) await opened.apply(batchAt(provider, epoch))
+        await opened.close()
+        return ledger.bytesOf(opened)
+      }
+      await day(1n)
+      copyFileSync(`${path}-records`, join(dir, 'yesterday'))
+      await day(2n)
+      const was = await day(3n)
+      copyFileSync(join(dir, 'yesterday'), `${path}-records`)
+      const outcome = await reading(path)
+      expect(typeof outcome === 'string' ? outcome : 'as it was').toBe(expected)
+      if (typeof outcome !== 'string') expect(outcome).toEqual(was)
     } finally {
       rmSync(dir, { recursive: true })
     }
@@ -214,6 +322,17 @@ describe('the log', () => {
     expect([entries, ledger.bytesOf(state)]).toEqual([1, ledger.bytesOf(opened)])
   })
 
+  test('keeps whatever the records lack, however little it may keep', async () => {
+    const store = createMemoryLedgerStore()
+    const opened = await ledger.openTestLedger(store, { maxLogBytes: 1 })
+    for (const epoch of [1n, 2n, 3n]) for (const provider of providers) await opened.apply(batchAt(provider, epoch))
+    expect((await rowsOf(store)).log).toHaveLength(12)
+    await opened.close()
+    const again = await ledger.openTestLedger(store, { maxLogBytes: 1 })
+    await again.apply(batchAt(providers[0] as Address, 4n))
+    expect((await rowsOf(store)).log.map(({ sequence }) => sequence)).toEqual([13])
+  })
+
   test('can be read again after the largest group', { timeout: 120_000 }, async () => {
     const store = createMemoryLedgerStore()
     const opened = await ledger.openTestLedger(store)
@@ -235,7 +354,19 @@ describe('the log', () => {
     expect(await faultOf(await rowsOf(store))).toBe('opened')
   })
 
-  test('that does not lead to its records is found by a replay, and the entry is named', async () => {
+  test('whose commands no longer lead to the answers that were given is refused at the start', async () => {
+    const changed = await ledgerWith({
+      what: 'takes a fee that it did not take',
+      file: 'exchange-batch.ts',
+      find: 'const fee = feeOf(sum, feeRate)',
+      put: 'const fee = feeOf(sum, feeRate) + 1n',
+    })
+    expect(await faultOf(killed)).toBe('opened')
+    expect(await faultOf(killed, changed)).toBe('ledger-damaged')
+    expect(await faultOf(newer, changed)).toBe('opened')
+  })
+
+  test('that does not lead to its records is found by a replay, and the checkpoint is named', async () => {
     const forged = await ledgerWith({
       what: 'credits one more than it says',
       file: 'exchange-batch.ts',
@@ -245,10 +376,11 @@ describe('the log', () => {
     const store = createMemoryLedgerStore()
     const opened = await forged.openTestLedger(store)
     for (const provider of providers) await opened.apply(batchAt(provider, 1n))
+    await opened.close()
     expect(await faultOf(await rowsOf(store))).toBe('opened')
     await expect(ledger.verifyLog(store, referenceCrypto)).rejects.toMatchObject({
       code: 'ledger-damaged',
-      facts: { sequence: 1, why: 'its commands lead to other records' },
+      facts: { sequence: providers.length, why: 'its commands lead to other records' },
     })
   })
 })

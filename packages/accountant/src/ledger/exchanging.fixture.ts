@@ -1,7 +1,7 @@
 /**
  * Exchanges batches against a ledger on SQLite, and says on stdout what was answered: `node exchanging.fixture.ts <path>
  * <batches of each provider> <openings>`. Each line is a provider's number and the epoch that was answered, or `stopped` and
- * why; who reads it has been told, as a provider would be.
+ * why; who reads it has been told, as a provider would be. Or it says that a checkpoint begins, and that it is durable.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Address, Fault, toHex, uintToBytes } from '@myst/protocol'
-import { openSqliteLedgerThread } from '@myst/store'
+import { type LedgerStore, openSqliteLedgerThread } from '@myst/store'
 import type { CommandOf } from './commands.ts'
 import type { Ledger } from './ledger.ts'
 import { commandOf, item, lockOf, openTestLedger, preimageOf } from './testing.ts'
@@ -17,6 +17,8 @@ import { commandOf, item, lockOf, openTestLedger, preimageOf } from './testing.t
 export const providers = [1, 2, 3, 4].map((number) => addressOf(number))
 export const step = 10n
 const itemsEach = 2
+/** So that one is under way at most times. */
+const checkpointBytes = 4096
 /** Longer than a test keeps the disk full; a disk that failed for good ends the process. */
 const maxRetries = 400
 
@@ -63,10 +65,22 @@ async function exchange(ledger: Ledger, provider: Address, epoch: bigint): Promi
   }
 }
 
+async function openTelling(path: string): Promise<LedgerStore> {
+  const store = await openSqliteLedgerThread(path)
+  return {
+    ...store,
+    async save(parts) {
+      writeSync(1, 'saving\n')
+      await store.save(parts)
+      writeSync(1, 'saved\n')
+    },
+  }
+}
+
 if (import.meta.main) {
   const [path = '', batches = '1', openings = '1'] = process.argv.slice(2)
   for (let opening = 0; opening < Number(openings); opening++) {
-    const ledger = await openTestLedger(await openSqliteLedgerThread(path))
+    const ledger = await openTestLedger(await openTelling(path), { checkpointBytes })
     await Promise.all(providers.map((provider) => exchangeAll(ledger, provider, Number(batches))))
     await ledger.close()
   }

@@ -40,7 +40,7 @@ function play(subject: Subject, taken: readonly Step[]): void {
   const change = (work: (draft: ReturnType<typeof subject.createDraft>) => void) => {
     const draft = subject.createDraft(state)
     work(draft)
-    state.merge(state.seal(draft))
+    state.merge(draft)
   }
   const revealed: bigint[] = [0n]
   const keyOf = (id: number) => subject.agreementKeyOf(channel, bob.identity, word(id))

@@ -21,6 +21,8 @@ test(`A5: ${kills} times kill -9 lose no answered batch and apply none twice`, {
   const random = randomOf(seed)
   let answered = providers.map(() => 0n)
   let heard = 0
+  /** In the middle of a checkpoint. */
+  let midway = 0
   const env = { ...process.env, NODE_COMPILE_CACHE: join(dir, 'cache') }
   try {
     // One that ends by itself leaves its compiled code to the others.
@@ -40,7 +42,8 @@ test(`A5: ${kills} times kill -9 lose no answered batch and apply none twice`, {
       child.kill('SIGKILL')
       await once(child, 'close')
       countAnswers(answered, output)
-      heard += output.split('\n').length - 1
+      heard += output.match(/^\d+ \d+$/gm)?.length ?? 0
+      if (output.match(/^saving$|^saved$/gm)?.at(-1) === 'saving') midway += 1
       answered = await mustHold(() => openSqliteLedgerStore(path), answered, { replay: kill % 20 === 19 }).catch(
         (cause) => {
           throw new Error(`seed ${seed}, kill ${kill}: ${cause.message}`, { cause })
@@ -48,11 +51,13 @@ test(`A5: ${kills} times kill -9 lose no answered batch and apply none twice`, {
       )
       // What is replayed and read after each kill should stay short.
       if (kill % 20 === 19) {
-        for (const suffix of ['', '-wal', '-newest']) rmSync(`${path}${suffix}`, { force: true })
+        for (const suffix of ['', '-wal', '-newest', '-records', '-records-wal'])
+          rmSync(`${path}${suffix}`, { force: true })
         answered = providers.map(() => 0n)
       }
     }
     expect(heard).toBeGreaterThan(kills)
+    expect(midway).toBeGreaterThan(kills / 10)
   } finally {
     rmSync(dir, { recursive: true })
   }

@@ -1,5 +1,5 @@
 import { Fault } from '@myst/protocol'
-import { createMemoryLedgerStore, type LedgerGroup, type LedgerStore } from '@myst/store'
+import { createMemoryLedgerStore, type LedgerStore, type NextEntry } from '@myst/store'
 import { alice, bob, carol, dave, person, toyCrypto } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -10,23 +10,24 @@ import { verifyLog } from './verify-log.ts'
 
 type ExchangeCommand = CommandOf<'exchange'>
 
-/** A disk that counts its commits, and fails one of them for good, or for want of space. */
+/** A disk that counts what is appended, and fails one of that for good, or for want of space. */
 function failingStore(failAt: number, code = 'store-failed') {
   const disk = createMemoryLedgerStore()
   const store = {
     disk,
-    commits: 0,
+    appends: 0,
     failed: false,
     records: disk.records,
     log: disk.log,
     reopen: () => disk.reopen(),
-    async commit(group: LedgerGroup) {
-      store.commits += 1
-      if (store.failed || store.commits === failAt) {
+    save: disk.save,
+    async append(next: NextEntry) {
+      store.appends += 1
+      if (store.failed || store.appends === failAt) {
         store.failed = true
-        throw new Fault(code, { commits: store.commits })
+        throw new Fault(code, { appends: store.appends })
       }
-      await disk.commit(group)
+      await disk.append(next)
     },
     close() {},
   } satisfies LedgerStore & Record<string, unknown>
@@ -66,7 +67,7 @@ describe('group commit', () => {
     })
     const results = await Promise.all(commands.map((command) => ledger.apply(command)))
     expect(results.map(({ kind }) => kind)).toEqual(Array(20).fill('answered'))
-    expect(store.commits).toBe(1)
+    expect(store.appends).toBe(1)
     expect(ledger.get('totals', 'all')).toMatchObject({ credited: 200n, promises: 20 })
   })
 
@@ -75,7 +76,7 @@ describe('group commit', () => {
     const ledger = await openTestLedger(store)
     const results = await Promise.all(batches(bob, alice, 5).map((command) => ledger.apply(command)))
     expect(results.map(({ kind }) => kind)).toEqual(Array(5).fill('answered'))
-    expect(store.commits).toBe(5)
+    expect(store.appends).toBe(5)
   })
 
   test('while one group is signed the next one gathers', async () => {
@@ -102,10 +103,10 @@ describe('group commit', () => {
     const later = batches(bob, alice, 1).map((command) => ledger.apply(command))
     await new Promise((resolve) => setTimeout(resolve, 5))
     later.push(...batches(carol, dave, 1).map((command) => ledger.apply(command)))
-    expect(store.commits).toBe(0)
+    expect(store.appends).toBe(0)
     release()
     await Promise.all([one, ...others, ...later])
-    expect([sizes, store.commits]).toEqual([[6, 2], 2])
+    expect([sizes, store.appends]).toEqual([[6, 2], 2])
   })
 
   test('nothing is seen before it is durable', async () => {
@@ -160,7 +161,7 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
         const store = failingStore(failAt)
         const ledger = await openTestLedger(store)
         const heard = await runUntilFailure(ledger, groups)
-        expect(ledger.running).toBe(store.commits < failAt)
+        expect(ledger.running).toBe(store.appends < failAt)
         const restarted = await openTestLedger(store.disk)
         expect(bytesOf(restarted)).toEqual(bytesOf(ledger))
         for (const [provider, epoch] of heard) expect(restarted.get('providers', provider)?.promise.epoch).toBe(epoch)
@@ -182,7 +183,7 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
     await expect(ledger.apply(third)).rejects.toMatchObject({ code: 'ledger-stopped' })
     expect(ledger.running).toBe(false)
     expect(ledger.get('providers', bob.identity)?.promise.amount).toBe(10n)
-    expect(store.commits).toBe(2)
+    expect(store.appends).toBe(2)
   })
 
   test('a bug in one step stops the ledger before anything of its group is written', async () => {
@@ -194,7 +195,7 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
     const bad = ledger.apply({ ...other, facts: [] })
     await expect(good).rejects.toMatchObject({ code: 'ledger-stopped' })
     await expect(bad).rejects.toMatchObject({ cause: { message: 'bug: every item has its facts' } })
-    expect([ledger.running, store.commits]).toEqual([false, 0])
+    expect([ledger.running, store.appends]).toEqual([false, 0])
   })
 
   test('signatures that fail cost their group alone', async () => {
@@ -207,7 +208,7 @@ describe('A5: what was answered is durable, what was not is wholly absent', () =
     const ledger = await openLedger({ store, crypto: toyCrypto, sign })
     const [command] = batches(bob, alice, 1) as [ExchangeCommand]
     await expect(ledger.apply(command)).rejects.toMatchObject({ code: 'signing-failed' })
-    expect([ledger.running, store.commits, bytesOf(ledger)]).toEqual([true, 0, {}])
+    expect([ledger.running, store.appends, bytesOf(ledger)]).toEqual([true, 0, {}])
     expect((await ledger.apply(command)).kind).toBe('answered')
   })
 })
@@ -246,7 +247,7 @@ describe('F5: a full disk', () => {
         facts: { why: 'store-failed' },
       })
     }
-    expect(store.commits).toBe(2)
+    expect(store.appends).toBe(2)
   })
 })
 

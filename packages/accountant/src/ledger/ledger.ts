@@ -1,5 +1,6 @@
 /**
- * The ledger: all accounts in memory, changed only by commands, durable before anybody hears of it.
+ * The ledger: all accounts in memory, changed only by commands, durable in its log before anybody hears of it. The stored
+ * records follow in the background (`checkpointer.ts`).
  *
  * Commands that wait together form a group: it is decided, signed and committed as one (group commit), and then its
  * results are handed out. While one group is committed the next one is decided on top of it and signed, and a third one
@@ -14,12 +15,15 @@ import { type Crypto, encodeMessage, equalBytes, Fault } from '@myst/protocol'
 import type { LedgerStore } from '@myst/store'
 import type { SignDecisions, SignedDecision } from './answer.ts'
 import type { LedgerResults } from './apply-command.ts'
+import { emptyLog } from './checkpoint.ts'
+import { createCheckpointer } from './checkpointer.ts'
+import { shortHash } from './checksum.ts'
 import { createCommandQueue, type WaitingCommand } from './command-queue.ts'
 import { type CommandOf, type LedgerCommand, ledgerCommandSchema, subjectOf } from './commands.ts'
 import { type DecidedCommand, type DecidedGroup, decideGroup, type SignedDecisions } from './group.ts'
-import { emptyLog, type LogStep, loadLog } from './log.ts'
+import { loadLedger, rowsOf } from './load-ledger.ts'
+import type { LogStep, LogTail } from './log.ts'
 import type { LedgerRecords, LedgerView, TableName } from './records.ts'
-import { loadState } from './state.ts'
 
 export interface Ledger extends LedgerView {
   /**
@@ -32,7 +36,9 @@ export interface Ledger extends LedgerView {
   entries<T extends TableName>(name: T): IterableIterator<[string, LedgerRecords[T]]>
   /** False while nothing is acknowledged. Reads go on. */
   readonly running: boolean
-  /** Waits for what is under way, then closes the store. */
+  /** What a start would apply anew. */
+  readonly tail: LogTail
+  /** Waits for what is under way, brings the records up to date where the store takes them, and closes it. */
   close(): Promise<void>
 }
 
@@ -45,10 +51,16 @@ export interface LedgerDeps {
 export interface LedgerOptions {
   /** The log keeps about so much; older entries are dropped, and with them the replay from empty. */
   readonly maxLogBytes?: number
+  /** The records follow when the log has grown by so much. */
+  readonly checkpointBytes?: number
+  /** Told of the bytes of each entry that is applied anew. */
+  onReplayed?(bytes: number): void
 }
 
 /** About three million promises; a start reads it in a few seconds. */
 const maxLogBytes = 1 << 30
+/** About a hundred thousand promises; a start applies them anew in three or four seconds. */
+const checkpointBytes = 32 << 20
 /** More waiting commands than this are turned away at once: a second's work. */
 const maxWaiting = 4096
 /** One is committed while the next one is signed. */
@@ -64,13 +76,16 @@ interface Flight {
 /** @throws Fault `ledger-damaged` where the records or the log are not what was written. */
 export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}): Promise<Ledger> {
   const { store, crypto, sign } = deps
-  const state = await loadState(store.records())
-  const log = await loadLog(store.log(), options.maxLogBytes ?? maxLogBytes, state.digest)
+  const { state, log } = await loadLedger(rowsOf(store), crypto, options.maxLogBytes ?? maxLogBytes, options.onReplayed)
   /** Why nothing is acknowledged; what was caused by a full disk may pass. */
   let stopped: { readonly cause: unknown; readonly full: boolean } | undefined
   const queue = createCommandQueue(maxWaiting)
   let flights: Flight[] = []
   let underway: Promise<void> | undefined
+  const checkpointer = createCheckpointer(
+    { state, log, store, onFailed: stop },
+    options.checkpointBytes ?? checkpointBytes,
+  )
 
   async function flyAll(): Promise<void> {
     while (queue.length > 0 || flights.length > 0) {
@@ -150,12 +165,15 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
 
   async function commit(group: DecidedGroup, signed: SignedDecisions): Promise<void> {
     try {
-      const draft = state.seal(group.answer(signed))
-      if (draft.held.length === 0) return
-      const next = log.next(stepsOf(group, signed), draft.digest)
-      await store.commit({ records: draft.records, removed: draft.removed, ...next })
+      const draft = group.answer(signed)
+      if (draft.puts === 0) return
+      const next = log.next(stepsOf(group, signed))
+      await store.append(next)
+      // Stopped meanwhile, by records that could not be written: nothing is acknowledged any more.
+      if (stopped !== undefined) throw stopped.cause
       state.merge(draft)
       log.append(next)
+      checkpointer.follow()
     } catch (cause) {
       throw stop(cause)
     }
@@ -168,8 +186,9 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
 
   /** After a full disk: goes on where the disk has space and holds exactly what memory holds. */
   async function requireRunning(): Promise<void> {
-    if (stopped === undefined) return
-    if (!stopped.full) throw stoppedBy(stopped.cause)
+    const before = stopped
+    if (before === undefined) return
+    if (!before.full) throw stoppedBy(before.cause)
     try {
       const newest = (await store.reopen()) ?? emptyLog
       const same = newest.sequence === log.head.sequence && equalBytes(newest.hash, log.head.hash)
@@ -177,12 +196,17 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
     } catch (cause) {
       throw stop(cause)
     }
+    // The records may have stopped it for good meanwhile.
+    if (stopped !== before) throw stoppedBy(stopped?.cause)
     stopped = undefined
   }
 
   return {
     get running() {
       return stopped === undefined
+    },
+    get tail() {
+      return log.tail
     },
     get: state.get,
     entries: state.entries,
@@ -195,6 +219,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions = {}):
     },
     async close() {
       await underway
+      if (stopped === undefined || stopped.full) await checkpointer.finish()
       await store.close()
     },
   }
@@ -213,7 +238,8 @@ function stepsOf({ commands }: DecidedGroup, signed: SignedDecisions): LogStep[]
     const encoded = encodeMessage(ledgerCommandSchema, command)
     if (!('decision' in outcome)) return [{ command: encoded }]
     const { promiseSignature, answer } = signed.get(outcome.decision) as SignedDecision
-    return [{ command: encoded, signatures: { promise: promiseSignature, answer: answer.signature } }]
+    const content = shortHash(answer.content)
+    return [{ command: encoded, answered: { promise: promiseSignature, answer: answer.signature, content } }]
   })
 }
 

@@ -1,11 +1,12 @@
 /**
- * The log: one entry for each group of commands, each bound to the one before it.
+ * The log: one entry for each group of commands, each bound to the one before it. What it holds is durable.
  *
- * An entry's hash is SHA-256 of its body, and the body holds its number, the hash of the previous entry, the digest of all
- * records after it, the number of the oldest entry that is kept, and the commands with the signatures they led to. So no
- * entry can be changed, left out, put in or taken from either end without being noticed at the next start.
+ * An entry's hash is SHA-256 of its body, and the body holds its number, the hash of the previous entry, the number of the
+ * oldest entry that is kept, the newest checkpoint, and the commands with the signatures they led to. So no entry can be
+ * changed, left out, put in or taken from either end without being noticed at the next start.
  *
- * The log is bounded by its bytes: the oldest entries go first, and the first kept one still names the hash before it.
+ * The log is bounded by its bytes: the oldest entries go first, and the first kept one still names the hash before it. What
+ * no checkpoint has yet always stays.
  *
  * @module
  */
@@ -14,7 +15,6 @@ import { hash } from 'node:crypto'
 import {
   assert,
   bytes,
-  count,
   decodeMessage,
   encodeMessage,
   equalBytes,
@@ -26,8 +26,9 @@ import {
   signature,
   type ValueOfSchema,
 } from '@myst/protocol'
-import type { LogEntry, Rows } from '@myst/store'
-import { digestToBytes, emptyDigest } from './checksum.ts'
+import type { LogEntry, NextEntry, Rows } from '@myst/store'
+import { type Checkpoint, emptyLog, type LogHead, sequenceSchema } from './checkpoint.ts'
+import { bytesToDigest, digestToBytes } from './checksum.ts'
 
 /** A group is signed and synced as one; more wait for the next. */
 export const maxGroupCommands = 256
@@ -40,62 +41,69 @@ const maxEntryBytes = 2 * maxGroupBytes
 const stepSchema = message({
   /** A command, encoded. */
   command: field(0, bytes(maxCommandBytes)),
-  /** Where it was answered: of the promise, and of the answer. */
-  signatures: optional(1, message({ promise: field(0, signature), answer: field(1, signature) })),
+  /** Where it was answered: of the promise, of the answer, and the short hash of what that one is over. */
+  answered: optional(
+    1,
+    message({ promise: field(0, signature), answer: field(1, signature), content: field(2, bytes(16, 16)) }),
+  ),
 })
 export type LogStep = ValueOfSchema<typeof stepSchema>
 
-const sequence = count(Number.MAX_SAFE_INTEGER)
 const bodySchema = message({
-  sequence: field(0, sequence),
+  sequence: field(0, sequenceSchema),
   previous: field(1, bytes(32, 32)),
-  digest: field(2, bytes(16, 16)),
-  oldest: field(3, sequence),
+  oldest: field(2, sequenceSchema),
+  /** The newest that was durable. */
+  checkpoint: optional(3, message({ sequence: field(0, sequenceSchema), digest: field(1, bytes(16, 16)) })),
   steps: field(4, list(stepSchema, maxGroupCommands)),
 })
 export type LogBody = ValueOfSchema<typeof bodySchema>
 
-/** Where a log stands: the number and hash of its newest entry. */
-export interface LogHead {
-  readonly sequence: number
-  readonly hash: Uint8Array
+/** What no checkpoint has yet: so much is applied anew at a start. */
+export interface LogTail {
+  readonly entries: number
+  readonly bytes: number
 }
-export const emptyLog: LogHead = { sequence: 0, hash: new Uint8Array(32) }
 
 export interface LedgerLog {
   readonly head: LogHead
+  readonly tail: LogTail
   /** The next entry, and the oldest one that stays beside it. */
-  next(steps: readonly LogStep[], digest: bigint): NextEntry
+  next(steps: readonly LogStep[]): NextEntry
   /** It is durable now. */
   append(next: NextEntry): void
-}
-
-export interface NextEntry {
-  readonly entry: LogEntry
-  readonly oldest: number
+  /** The records of that entry are durable now. */
+  checkpointed(checkpoint: Checkpoint): void
 }
 
 interface Kept {
   readonly head: LogHead
-  readonly oldest: number
-  /** Bytes of each entry from `oldest` on. */
+  /** Bytes of each entry up to the head. */
   readonly sizes: readonly number[]
+  readonly checkpoint: Checkpoint | undefined
 }
-const nothingKept: Kept = { head: emptyLog, oldest: 1, sizes: [] }
+const nothingKept: Kept = { head: emptyLog, sizes: [], checkpoint: undefined }
 
 /** @param maxBytes of all kept bodies together, about; the newest entry is kept however large. */
 export function createLog(maxBytes: number, kept = nothingKept): LedgerLog {
-  let { head, oldest } = kept
+  let { head, checkpoint } = kept
   let sizes = [...kept.sizes]
-  let bytes = sizes.reduce((sum, size) => sum + size, 0)
+  let oldest = head.sequence + 1 - sizes.length
+  let bytes = sum(sizes)
   /** Sizes before this place are of dropped entries; they are thrown away together. */
   let at = 0
+  let tail: LogTail = { entries: 0, bytes: 0 }
+  measureTail()
+
+  function measureTail(): void {
+    const entries = head.sequence - (checkpoint?.sequence ?? 0)
+    tail = { entries, bytes: entries === 0 ? 0 : sum(sizes.slice(-entries)) }
+  }
 
   function oldestBeside(added: number): number {
     let drops = 0
-    for (let left = bytes + added; at + drops < sizes.length && left > maxBytes; drops++) {
-      left -= sizes[at + drops] as number
-    }
+    const most = (checkpoint?.sequence ?? 0) + 1 - oldest
+    for (let left = bytes + added; drops < most && left > maxBytes; drops++) left -= sizes[at + drops] as number
     return oldest + drops
   }
 
@@ -103,15 +111,20 @@ export function createLog(maxBytes: number, kept = nothingKept): LedgerLog {
     get head() {
       return head
     },
-    next(steps, digest) {
+    get tail() {
+      return tail
+    },
+    next(steps) {
       const sequence = head.sequence + 1
-      const oldest = oldestBeside(steps.reduce((sum, { command }) => sum + command.length, 0))
+      const oldest = oldestBeside(sum(steps.map(({ command }) => command.length)))
       const body = encodeMessage(bodySchema, {
         sequence,
         previous: head.hash,
-        digest: digestToBytes(digest),
         oldest,
         steps,
+        ...(checkpoint && {
+          checkpoint: { sequence: checkpoint.sequence, digest: digestToBytes(checkpoint.digest) },
+        }),
       })
       assert(body.length <= maxEntryBytes, 'an entry can be read again')
       return { entry: { sequence, hash: hashOf(body), body }, oldest }
@@ -122,13 +135,20 @@ export function createLog(maxBytes: number, kept = nothingKept): LedgerLog {
         sizes = sizes.slice(at)
         at = 0
       }
-      sizes.push(next.entry.body.length)
-      bytes += next.entry.body.length
+      const size = next.entry.body.length
+      sizes.push(size)
+      bytes += size
+      tail = { entries: tail.entries + 1, bytes: tail.bytes + size }
       head = { sequence: next.entry.sequence, hash: next.entry.hash }
+    },
+    checkpointed(reached) {
+      checkpoint = reached
+      measureTail()
     },
   }
 }
 
+const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0)
 const hashOf = (body: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', body, 'buffer'))
 
 /**
@@ -161,22 +181,40 @@ export async function* readLog(rows: Rows<LogEntry>): AsyncGenerator<{ entry: Lo
 }
 
 /**
- * The log as a store holds it; what its newest entry says of the records must be so.
+ * The log as a store holds it; what it says of the records must be so.
  *
+ * @param checkpoint of those records.
+ * @param onTail is given what they lack, in order.
  * @throws Fault `ledger-damaged`.
  */
-export async function loadLog(rows: Rows<LogEntry>, maxBytes: number, digest: bigint): Promise<LedgerLog> {
+export async function loadLog(
+  rows: Rows<LogEntry>,
+  maxBytes: number,
+  checkpoint: Checkpoint,
+  onTail: (entry: LogEntry, body: LogBody) => void = () => {},
+): Promise<LedgerLog> {
+  const damaged = (sequence: number, why: string) => new Fault('ledger-damaged', { sequence, why })
   const sizes: number[] = []
   let head = emptyLog
-  let said = digestToBytes(emptyDigest)
   for await (const { entry, body } of readLog(rows)) {
+    // The first one kept may be the one after them: it names the hash of theirs.
+    const before = { sequence: entry.sequence - 1, hash: body.previous }
+    const stands = [before, entry].find(({ sequence }) => sequence === checkpoint.sequence)
+    if (stands !== undefined && !equalBytes(stands.hash, checkpoint.hash)) {
+      throw damaged(checkpoint.sequence, 'the records are of another log')
+    }
+    if (head.sequence === 0 && before.sequence > checkpoint.sequence) {
+      throw damaged(before.sequence, 'the entries between the records and the log are missing')
+    }
+    if (body.checkpoint?.sequence === checkpoint.sequence && !isDigest(checkpoint, body.checkpoint.digest)) {
+      throw damaged(checkpoint.sequence, 'the records are not those that the log names')
+    }
     sizes.push(entry.body.length)
     head = { sequence: entry.sequence, hash: entry.hash }
-    said = body.digest
+    if (entry.sequence > checkpoint.sequence) onTail(entry, body)
   }
-  if (equalBytes(said, digestToBytes(digest))) {
-    return createLog(maxBytes, { head, oldest: head.sequence + 1 - sizes.length, sizes })
-  }
-  const why = 'the records are not those that the newest entry of the log leads to'
-  throw new Fault('ledger-damaged', { sequence: head.sequence, why })
+  if (head.sequence < checkpoint.sequence) throw damaged(checkpoint.sequence, 'the log ends before the records do')
+  return createLog(maxBytes, { head, sizes, checkpoint: checkpoint.sequence === 0 ? undefined : checkpoint })
 }
+
+const isDigest = ({ digest }: Checkpoint, named: Uint8Array): boolean => digest === bytesToDigest(named)

@@ -31,9 +31,9 @@ const commandAt = (index: number) => {
   return commandOf({ provider, epoch: 1n, hashlock: lock, previousAmount: 0n, items })
 }
 
-function slow(fails: { signing?: number; commit?: number } = {}) {
+function slow(fails: { signing?: number; append?: number } = {}) {
   const store = createMemoryLedgerStore()
-  let [signings, commits, atOnce, mostAtOnce] = [0, 0, 0, 0]
+  let [signings, appends, atOnce, mostAtOnce] = [0, 0, 0, 0]
   const sign: SignDecisions = async (decisions) => {
     mostAtOnce = Math.max(mostAtOnce, ++atOnce)
     const fail = ++signings === fails.signing
@@ -44,20 +44,20 @@ function slow(fails: { signing?: number; commit?: number } = {}) {
   }
   const slowStore: LedgerStore = {
     ...store,
-    async commit(group) {
+    async append(next) {
       mostAtOnce = Math.max(mostAtOnce, ++atOnce)
-      const fail = ++commits === fails.commit
+      const fail = ++appends === fails.append
       await some()
       atOnce--
       if (fail) throw new Fault('store-full', {})
-      await store.commit(group)
+      await store.append(next)
     },
   }
   return { store, deps: { store: slowStore, crypto: referenceCrypto, sign }, mostAtOnce: () => mostAtOnce }
 }
 
 /** Everybody asks at some time and asks again till he is answered; @returns how often somebody had to. */
-async function allAnswered(subject: Subject, fails?: { signing?: number; commit?: number }): Promise<number> {
+async function allAnswered(subject: Subject, fails?: { signing?: number; append?: number }): Promise<number> {
   const { store, deps, mostAtOnce } = slow(fails)
   const opened = await subject.openLedger(deps)
   let again = 0
@@ -111,7 +111,7 @@ const rules: readonly { name: string; check(subject: Subject): Promise<unknown>;
   },
   {
     name: 'a full disk as well',
-    check: async (subject) => expect(await allAnswered(subject, { commit: 5 })).toBeGreaterThan(0),
+    check: async (subject) => expect(await allAnswered(subject, { append: 5 })).toBeGreaterThan(0),
     mistakes: [keepsWhatFollows],
   },
 ]

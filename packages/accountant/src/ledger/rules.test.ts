@@ -117,16 +117,16 @@ function play(subject: Subject, seed: number): void {
   }
 }
 
-/** A store that fails one commit, and would take the next. */
+/** A store that fails one append, and would take the next. */
 function failingOnce(at: number): LedgerStore {
   const disk = createMemoryLedgerStore()
-  let commits = 0
+  let appends = 0
   return {
     ...disk,
-    async commit(group) {
-      commits += 1
-      if (commits === at) throw new Fault('store-failed')
-      await disk.commit(group)
+    async append(next) {
+      appends += 1
+      if (appends === at) throw new Fault('store-failed')
+      await disk.append(next)
     },
   }
 }
@@ -216,10 +216,10 @@ const rules: readonly Rule[] = [
     },
     mistakes: [
       mistake(
-        'answers before the commit',
+        'answers before it is durable',
         'ledger.ts',
-        'await store.commit({ records: draft.records, removed: draft.removed, ...next })',
-        'void Promise.resolve(store.commit({ records: draft.records, removed: draft.removed, ...next })).catch(() => {})',
+        'await store.append(next)',
+        'void Promise.resolve(store.append(next)).catch(() => {})',
       ),
       mistake('takes a retry for success', 'ledger.ts', "cause.code === 'store-full'", 'true'),
     ],
@@ -305,19 +305,19 @@ const rules: readonly Rule[] = [
     name: 'A12: a refusal leaves no trace, not in the log either, and a flood of one keeps no other waiting',
     async check(subject) {
       const store = createMemoryLedgerStore()
-      let commits = 0
+      let appends = 0
       const counting: LedgerStore = {
         ...store,
-        commit(group) {
-          commits += 1
-          return store.commit(group)
+        append(next) {
+          appends += 1
+          return store.append(next)
         },
       }
       const opened = await subject.openTestLedger(counting)
       await opened.apply(batchOf(1n))
       const before = subject.bytesOf(opened)
       const refused = await opened.apply(batchOf(2n, { before: 7n }))
-      expect([refusalOf(refused), commits, subject.bytesOf(opened)]).toEqual(['batch-previous-amount', 1, before])
+      expect([refusalOf(refused), appends, subject.bytesOf(opened)]).toEqual(['batch-previous-amount', 1, before])
 
       const flood = Array.from({ length: 1_000 }, () => opened.apply(batchOf(1n, { provider: mallory.identity })))
       let floodDone = 0
@@ -333,7 +333,7 @@ const rules: readonly Rule[] = [
         'if (batch.lastPreimage !== undefined) revealPreimage(draft, crypto, batch.provider, batch.lastPreimage)\n' +
           'if (known !== undefined) return { result: known }',
       ),
-      mistake('writes for every command', 'ledger.ts', 'if (draft.held.length === 0) return', ''),
+      mistake('writes for every command', 'ledger.ts', 'if (draft.puts === 0) return', ''),
       mistake(
         'lets everybody wait for who came first',
         'command-queue.ts',

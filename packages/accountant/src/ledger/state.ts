@@ -1,12 +1,16 @@
 /**
- * The ledger's state in memory: every record with its checksum, and the digest of all of them.
+ * The ledger's state in memory: every record, what changed since it was last taken for a checkpoint, and the checksums of
+ * what was sealed for one.
+ *
+ * A record is never changed, only replaced. So what was taken stays what it was, however long it takes to be written.
  *
  * @module
  */
 
 import { decodeMessage, encodeMessage, Fault, type Schema } from '@myst/protocol'
-import type { LedgerKey, LedgerRecord, Rows } from '@myst/store'
+import type { LedgerChanges, LedgerKey, LedgerRecord, Rows } from '@myst/store'
 import { holdsPrefix } from './channel-account.ts'
+import { type Checkpoint, checkpointTable, noCheckpoint, readCheckpoint } from './checkpoint.ts'
 import { emptyDigest, openRecord, replaceInDigest, sealRecord } from './checksum.ts'
 import {
   type LedgerDraft,
@@ -19,92 +23,116 @@ import {
 
 export interface LedgerState extends LedgerView {
   entries<T extends TableName>(name: T): IterableIterator<[string, LedgerRecords[T]]>
+  merge(draft: Draft): void
+  /** What changed since this was last asked; what changes later is not in it. */
+  take(): Changes
+  /** What was taken, as the store takes it, in slices of a millisecond; then `digest` stands for it. The same may be sealed again. */
+  seal(changes: Changes): Generator<LedgerChanges>
+  /** Of all records, as they were sealed. */
   readonly digest: bigint
-  /** What a draft changed, as the store takes it, and the digest it leads to. Nothing is changed yet. */
-  seal(draft: Draft): SealedDraft
-  merge(sealed: SealedDraft): void
 }
 
-interface Held {
-  readonly record: LedgerRecords[TableName]
-  readonly checksum: bigint
+type Change = LedgerRecords[TableName] | typeof gone
+/** The newest of each record. */
+export type Changes = ReadonlyMap<TableName, ReadonlyMap<string, Change>>
+
+/** Stands where a record was removed. */
+const gone = Symbol('gone')
+
+/** A slice has no more, and ends with the record that brings it to so many bytes. */
+const maxSliceRecords = 128
+const maxSliceBytes = 64 << 10
+
+interface Loaded {
+  readonly tables: Record<TableName, Map<string, LedgerRecords[TableName]>>
+  /** Of what was sealed last. */
+  readonly checksums: Record<TableName, Map<string, bigint>>
+  digest: bigint
 }
 
-export interface SealedDraft {
-  readonly records: readonly LedgerRecord[]
-  readonly removed: readonly LedgerKey[]
-  readonly digest: bigint
-  /** Absent: it was removed. */
-  readonly held: readonly { readonly table: TableName; readonly key: string; readonly held?: Held }[]
-}
+export function createState(
+  { tables, checksums, ...loaded }: Loaded = { tables: emptyTables(), checksums: emptyTables(), digest: emptyDigest },
+): LedgerState {
+  let { digest } = loaded
+  let dirty = new Map<TableName, Map<string, Change>>()
 
-export function createState(): LedgerState {
-  const tables = Object.fromEntries(tableNames.map((name) => [name, new Map<string, Held>()])) as Record<
-    TableName,
-    Map<string, Held>
-  >
-  let digest = emptyDigest
+  function* seal(changes: Changes): Generator<LedgerChanges> {
+    let records: LedgerRecord[] = []
+    let removed: LedgerKey[] = []
+    let bytes = 0
+    for (const [table, changed] of changes) {
+      for (const [key, record] of changed) {
+        const before = checksums[table].get(key) ?? 0n
+        if (record === gone) {
+          digest = replaceInDigest(digest, before, 0n)
+          checksums[table].delete(key)
+          removed.push({ table, key })
+        } else {
+          const { sealed, checksum } = sealRecord(table, key, encodeMessage(schemaOf(table), record))
+          digest = replaceInDigest(digest, before, checksum)
+          checksums[table].set(key, checksum)
+          records.push({ table, key, value: sealed })
+          bytes += sealed.length
+        }
+        if (bytes < maxSliceBytes && records.length + removed.length < maxSliceRecords) continue
+        yield { records, removed }
+        records = []
+        removed = []
+        bytes = 0
+      }
+    }
+    yield { records, removed }
+  }
+
   return {
     get digest() {
       return digest
     },
-    get: <T extends TableName>(name: T, key: string) => tables[name].get(key)?.record as LedgerRecords[T] | undefined,
+    get: <T extends TableName>(name: T, key: string) => tables[name].get(key) as LedgerRecords[T] | undefined,
     *entries<T extends TableName>(name: T) {
-      for (const [key, { record }] of tables[name]) yield [key, record as LedgerRecords[T]]
+      for (const [key, record] of tables[name]) yield [key, record as LedgerRecords[T]]
     },
-    seal(draft) {
-      const records: LedgerRecord[] = []
-      const removed: LedgerKey[] = []
-      const held: { table: TableName; key: string; held?: Held }[] = []
-      let sum = digest
+    merge(draft) {
       for (const [table, key, record] of draft.changes()) {
-        if (record === gone) {
-          sum = replaceInDigest(sum, tables[table].get(key)?.checksum ?? 0n, 0n)
-          removed.push({ table, key })
-          held.push({ table, key })
-          continue
-        }
-        const { sealed, checksum } = sealRecord(table, key, encodeMessage(schemaOf(table), record))
-        sum = replaceInDigest(sum, tables[table].get(key)?.checksum ?? 0n, checksum)
-        records.push({ table, key, value: sealed })
-        held.push({ table, key, held: { record, checksum } })
+        if (record === gone) tables[table].delete(key)
+        else tables[table].set(key, record)
+        const changed = dirty.get(table) ?? new Map<string, Change>()
+        dirty.set(table, changed.set(key, record))
       }
-      return { records, removed, digest: sum, held }
     },
-    merge(sealed) {
-      for (const { table, key, held } of sealed.held) {
-        if (held === undefined) tables[table].delete(key)
-        else tables[table].set(key, held)
-      }
-      digest = sealed.digest
+    take() {
+      const taken = dirty
+      dirty = new Map()
+      return taken
     },
+    seal,
   }
 }
 
 const tableNames = Object.keys(ledgerSchemas) as TableName[]
+const emptyTables = <T>() =>
+  Object.fromEntries(tableNames.map((name) => [name, new Map<string, T>()])) as Record<TableName, Map<string, T>>
 const schemaOf = (name: TableName) => ledgerSchemas[name] as Schema<unknown>
 
-/** @throws Fault `ledger-damaged` where a record is not what was written, or can't be: nothing is guessed at. */
-export async function loadState(rows: Rows<LedgerRecord>): Promise<LedgerState> {
-  const state = createState()
-  const held: HeldAt[] = []
-  let digest = emptyDigest
+export interface LoadedState {
+  readonly state: LedgerState
+  readonly checkpoint: Checkpoint
+}
+
+/** @throws Fault `ledger-damaged` where a record is not what was written, or can't be, or is missing: nothing is guessed at. */
+export async function loadState(rows: Rows<LedgerRecord>): Promise<LoadedState> {
+  const loaded: Loaded = { tables: emptyTables(), checksums: emptyTables(), digest: emptyDigest }
+  let checkpoint = noCheckpoint
   for await (const row of rows) {
-    const opened = readRecord(row)
-    held.push(opened)
-    digest = replaceInDigest(digest, 0n, opened.held.checksum)
+    if (row.table === checkpointTable) checkpoint = readCheckpoint(row)
+    else readRecord(row, loaded)
   }
-  state.merge({ records: [], removed: [], digest, held })
-  return state
+  const { sequence, digest } = checkpoint
+  if (digest === loaded.digest) return { state: createState(loaded), checkpoint }
+  throw new Fault('ledger-damaged', { sequence, why: 'the records are not those of their checkpoint' })
 }
 
-interface HeldAt {
-  readonly table: TableName
-  readonly key: string
-  readonly held: Held
-}
-
-function readRecord({ table, key, value }: LedgerRecord): HeldAt {
+function readRecord({ table, key, value }: LedgerRecord, into: Loaded): void {
   const damaged = (why: string) => new Fault('ledger-damaged', { table, key, why })
   const name = tableNames.find((known) => known === table)
   if (name === undefined) throw damaged('no such table')
@@ -114,25 +142,24 @@ function readRecord({ table, key, value }: LedgerRecord): HeldAt {
   if (!decoded.ok) throw damaged(JSON.stringify(decoded.refusal))
   const record = decoded.value as LedgerRecords[TableName]
   if ('revealedSum' in record && !holdsPrefix(record)) throw damaged('more is credited than it covers')
-  return { table: name, key, held: { record, checksum: opened.checksum } }
+  into.tables[name].set(key, record)
+  into.checksums[name].set(key, opened.checksum)
+  into.digest = replaceInDigest(into.digest, 0n, opened.checksum)
 }
 
 export interface Draft extends LedgerDraft {
   /** How often something was put or removed. */
   readonly puts: number
-  changes(): Iterable<[TableName, string, LedgerRecords[TableName] | typeof gone]>
+  changes(): Iterable<[TableName, string, Change]>
 }
-
-/** Stands in a draft where a record was removed. */
-const gone = Symbol('gone')
 
 /** Reads fall through to `base`; writes stay here until they are durable. */
 export function createDraft(base: LedgerView): Draft {
-  const changed = new Map<TableName, Map<string, LedgerRecords[TableName] | typeof gone>>()
+  const changed = new Map<TableName, Map<string, Change>>()
   let puts = 0
-  function write(name: TableName, key: string, record: LedgerRecords[TableName] | typeof gone): void {
+  function write(name: TableName, key: string, record: Change): void {
     puts += 1
-    const written = changed.get(name) ?? new Map<string, LedgerRecords[TableName] | typeof gone>()
+    const written = changed.get(name) ?? new Map<string, Change>()
     changed.set(name, written.set(key, record))
   }
   return {

@@ -27,9 +27,12 @@ import { type AgeResult, maxAgeStepMs } from './floor.ts'
 import { type Ledger, type LedgerOptions, openLedger } from './ledger.ts'
 import { ledgerSchemas } from './records.ts'
 
+export { checkpointRecord, readCheckpoint } from './checkpoint.ts'
+export { bytesToDigest, replaceInDigest } from './checksum.ts'
 export * from './index.ts'
+export { loadLedger } from './load-ledger.ts'
 export { createLog } from './log.ts'
-export { createDraft, createState } from './state.ts'
+export { createDraft, createState, loadState } from './state.ts'
 
 export const word = (value: bigint | number): Bytes32 => toHex(uintToBytes(BigInt(value)))
 export const channelOf = (consumer: Address): Address => `0xc1${consumer.slice(4)}`

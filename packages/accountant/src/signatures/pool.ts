@@ -106,7 +106,9 @@ export function createSignaturePool(
       return done.signatures
     },
     async signDecisions(decisions) {
-      const done = await run([signing], { kind: 'sign-decisions', decisions })
+      // The channels that a preimage will reveal stay here: a name for each item, and none of them is signed.
+      const signable = decisions.map(({ promise, answer }) => ({ promise, answer }))
+      const done = await run([signing], { kind: 'sign-decisions', decisions: signable })
       if (!('decided' in done)) throw failed(done)
       return done.decided
     },

@@ -6,7 +6,13 @@
  * @module
  */
 
-import { createMemoryLedgerStore, type LedgerGroup, type LedgerStore, type RecordStore } from '@myst/store'
+import {
+  createMemoryLedgerStore,
+  type LedgerChanges,
+  type LedgerStore,
+  type NextEntry,
+  type RecordStore,
+} from '@myst/store'
 import type { Process } from './virtual-time.ts'
 
 type Tables = ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
@@ -80,31 +86,48 @@ export interface LedgerDisk {
   copy(): LedgerDisk
 }
 
-export function createLedgerDisk(history: readonly LedgerGroup[] = []): LedgerDisk {
+type LedgerWrite = NextEntry | LedgerChanges
+
+export function createLedgerDisk(history: readonly LedgerWrite[] = []): LedgerDisk {
   const store = createMemoryLedgerStore()
-  const groups = [...history]
-  for (const group of groups) void store.commit(group)
+  const writes: LedgerWrite[] = []
+  for (const write of history) void keep(write)
+
+  async function keep(write: LedgerWrite): Promise<void> {
+    writes.push(write)
+    if ('entry' in write) store.append(write)
+    else await store.save(inOnePart(write))
+  }
+
   const disk: LedgerDisk = {
     strike: undefined,
-    copy: () => createLedgerDisk(groups),
+    copy: () => createLedgerDisk(writes),
     open: (process) => ({
       records: store.records,
       log: store.log,
       reopen: store.reopen,
-      commit(group) {
+      append(next) {
         // The dead hear nothing: neither that it was kept nor that it was not.
         if (!process.alive) return new Promise(() => {})
         const { strike } = disk
         disk.strike = undefined
-        if (strike?.takesEffect !== false) {
-          groups.push(group)
-          void store.commit(group)
-        }
+        if (strike?.takesEffect !== false) void keep(next)
         strike?.strikes()
         return process.alive ? undefined : new Promise<void>(() => {})
+      },
+      async save(parts) {
+        const whole: LedgerChanges[] = []
+        for await (const part of parts) whole.push(part)
+        if (!process.alive) return new Promise(() => {})
+        const records = whole.flatMap((part) => part.records)
+        await keep({ records, removed: whole.flatMap((part) => part.removed) })
       },
       close() {},
     }),
   }
   return disk
+}
+
+async function* inOnePart(changes: LedgerChanges): AsyncGenerator<LedgerChanges> {
+  yield changes
 }

@@ -52,6 +52,8 @@ export interface AccountantParty extends Party {
 }
 
 export const accountantNumber = 0
+/** A few batches: worlds are small, and a crash should meet any part of it. */
+const checkpointBytes = 4096
 
 export function createAccountantParty(
   world: World,
@@ -80,11 +82,10 @@ export function createAccountantParty(
   async function live(life: Process): Promise<void> {
     const clock = clockOf(world, party)
     const sign = async (hashes: readonly Uint8Array[]) => hashes.map((hash) => crypto.sign(hash, keys.privateKey))
-    const opened = await openLedger({
-      store: party.disk.open(life),
-      crypto,
-      sign: createSigner(crypto, domain, sign),
-    })
+    const opened = await openLedger(
+      { store: party.disk.open(life), crypto, sign: createSigner(crypto, domain, sign) },
+      { checkpointBytes },
+    )
     if (!life.alive) return
     const onFault = (fault: Fault) => world.log(`${name}: ${fault.message}`)
     const honestView = createChannelView(

@@ -49,6 +49,7 @@ import { atMost } from './patient.ts'
 import { createDesks } from './provider/desks.ts'
 import { createProvider, type OfferedService } from './provider/provider.ts'
 import { registerIdentity } from './registration.ts'
+import { watchAllowance } from './settlement/allowance.ts'
 import { type SettlementConfig, settlementOptions } from './settlement/config.ts'
 import { createPayouts } from './settlement/payouts.ts'
 import { type AccountEarnings, createSettler } from './settlement/settler.ts'
@@ -151,10 +152,12 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     { crypto, clock, store, client, onOutcomes: (outcomes) => provider.credited(outcomes), log },
     { keys, profile, policy },
   )
+  const settlement = settlementOptions(profile.priceScale, options.settlement)
   const settler = createSettler(
     { crypto, clock, store, client, transactors, sources: desks.sources, onChange: changed, log },
-    { keys, profile, ...settlementOptions(profile.priceScale, options.settlement) },
+    { keys, profile, ...settlement },
   )
+  const mayEarn = watchAllowance({ earnings: settler.earnings, clock, log }, settlement.policy.allowance)
 
   const payouts = createPayouts({ crypto, clock, client }, { keys, profile })
   const leaving = createLeaving(
@@ -189,6 +192,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       clock,
       store,
       desks: () => desks.open,
+      mayEarn,
       serviceOf: (serviceType) => services.get(serviceType),
       onSession: (link, _session, usePath) => {
         if (usePath !== undefined) offerTunnelPath({ link, profile, usePath, log })

@@ -64,6 +64,8 @@ let tunnels: string[]
 let broken: boolean
 /** The accountant refused too much. */
 let stopped: boolean
+/** What is owed without a guarantee is within the allowance. */
+let mayEarn: boolean
 
 function begin(changes: Partial<PaymentPolicy> = {}): void {
   const desk = {
@@ -86,7 +88,9 @@ function begin(changes: Partial<PaymentPolicy> = {}): void {
       tunnels.push('pause')
       fail()
     },
-    async resume() {},
+    async resume() {
+      tunnels.push('resume')
+    },
     async close() {
       tunnels.push('close')
       fail()
@@ -107,6 +111,7 @@ function begin(changes: Partial<PaymentPolicy> = {}): void {
       clock: systemClock,
       store,
       desks: () => new Map([[carol.address, desk]]),
+      mayEarn: () => mayEarn,
       serviceOf: () => service,
       onSession: () => {},
       log: () => {},
@@ -117,7 +122,7 @@ function begin(changes: Partial<PaymentPolicy> = {}): void {
 
 beforeEach(async () => {
   store = createMemoryStore()
-  ;[added, tunnels, broken, stopped] = [[], [], false, false]
+  ;[added, tunnels, broken, stopped, mayEarn] = [[], [], false, false, true]
   const network = createMemoryNetwork()
   ;[aliceNode, bobNode] = [network.node(), network.node()]
   bobNode.onLink((link) => provider.welcome(link))
@@ -276,6 +281,16 @@ test('nobody is served on, once the accountant has refused too much without proo
   stopped = true
   await expect.poll(() => tunnels).toContain('pause')
   stopped = false
+})
+
+test('nobody is served on, and nobody new is taken, while too much is owed without a guarantee', async () => {
+  await open()
+  tunnels = []
+  mayEarn = false
+  await expect.poll(() => tunnels).toContain('pause')
+  await expect(open()).rejects.toMatchObject({ code: 'session-accountant-not-accepted' })
+  mayEarn = true
+  await expect.poll(() => tunnels).toContain('resume')
 })
 
 describe('a late promise', () => {

@@ -56,6 +56,8 @@ export interface ProviderDeps {
   readonly clock: Clock
   readonly store: RecordStore
   readonly desks: () => ReadonlyMap<Address, ExchangeDesk>
+  /** False: nobody is served, and nobody new is taken, until what is owed is settled. */
+  readonly mayEarn?: () => boolean
   readonly serviceOf: (serviceType: string) => OfferedService | undefined
   /** A session was accepted: what the tunnel's own path needs can start now. */
   readonly onSession: (link: Link, session: ProviderSession, usePath: UsePath | undefined) => void
@@ -76,14 +78,14 @@ const maxSessions = 1000
 const replaceWaitMs = 2_000
 
 export function createProvider(deps: ProviderDeps, { keys, profile, policy }: ProviderOptions): Provider {
-  const { crypto, clock, store, log } = deps
+  const { crypto, clock, store, mayEarn = () => true, log } = deps
   const sessions = new Map<Bytes32, ProviderSession>()
   /** A session is spoken of on its own link only: it belongs to who opened it. */
   const linked = new WeakMap<Link, ProviderSession>()
   /** Links whose session is being opened: each holds its place among the sessions already. */
   const opening = new Set<Link>()
   let stopping = false
-  const till = openTill({ crypto, clock, store, desks: deps.desks, log }, { keys, profile, policy })
+  const till = openTill({ crypto, clock, store, desks: deps.desks, mayEarn, log }, { keys, profile, policy })
 
   /** Link and place are taken before the first wait: one request, sent many times at once, opens one session. */
   async function open(link: Link, checked: CheckedRequest): Promise<Uint8Array> {
@@ -166,7 +168,9 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
           provider: keys.identity,
           handshakeHash: link.handshakeHash,
           nowMs: clock.nowMs(),
-          accountants: [...deps.desks().values()].filter(({ stopped }) => !stopped).map(({ accountant }) => accountant),
+          accountants: [...deps.desks().values()]
+            .filter(({ stopped }) => !stopped && mayEarn())
+            .map(({ accountant }) => accountant),
           leastFree: 100n * policy.firstInvoiceAmount,
           priceOf: (serviceType, seq) => deps.serviceOf(serviceType)?.prices.get(seq),
         })

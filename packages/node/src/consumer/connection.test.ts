@@ -11,6 +11,7 @@ import {
   emptySchema,
   encodeMessage,
   endReplySchema,
+  Fault,
   type Invoice,
   type NetworkProfile,
   type PaymentMessage,
@@ -45,6 +46,9 @@ interface Bob {
   promised: SignedPromise[]
   onOpen(link: Link): void
   onPromises(): void
+  keepAlives: number
+  refuses: boolean
+  onEnd(link: Link): void
   lastInvoice: Invoice | undefined
 }
 
@@ -53,6 +57,8 @@ let aliceNode: LinkNode
 let him: Bob
 let book: PayerBook
 let tunnelsOpen: number
+/** Asked of the accountant, once for each dial. */
+let statements: number
 /** How long a tunnel takes to open: what a provider says meanwhile must not be lost. */
 let openingMs: number
 
@@ -61,9 +67,20 @@ beforeEach(async () => {
   bobNode = network.node()
   aliceNode = network.node()
   tunnelsOpen = 0
+  statements = 0
   openingMs = 0
   book = openPayerBook(crypto, createMemoryStore(), alice, channel)
-  him = { dials: 0, links: [], promised: [], onOpen() {}, onPromises() {}, lastInvoice: undefined }
+  him = {
+    dials: 0,
+    links: [],
+    promised: [],
+    onOpen() {},
+    onPromises() {},
+    keepAlives: 0,
+    refuses: false,
+    onEnd() {},
+    lastInvoice: undefined,
+  }
   bobNode.onLink(serve)
   await bobNode.listen()
 })
@@ -83,8 +100,13 @@ function serve(link: Link): void {
   link.onRequest(sessionProtocol, (body) => {
     const message = decodeMessage(toProviderSchema, body)
     const { kind } = (message as { value: ToProvider }).value
-    if (kind === 'keep-alive') return encodeMessage(emptySchema, {})
+    if (kind === 'keep-alive') {
+      him.keepAlives++
+      return encodeMessage(emptySchema, {})
+    }
+    if (him.refuses) throw new Fault('session-provider-full')
     if (kind === 'end') {
+      him.onEnd(link)
       return encodeMessage(endReplySchema, him.lastInvoice === undefined ? {} : { invoice: him.lastInvoice })
     }
     setTimeout(() => him.onOpen(link), 5)
@@ -148,6 +170,7 @@ function connection(
     /** What the channel can promise, as the accountant states it, and as the chain shows it. */
     shown?: () => bigint
     holds?: () => bigint
+    chain?: () => Promise<unknown>
   } = {},
 ): Connection {
   const profile = {
@@ -181,8 +204,18 @@ function connection(
       linkNode: aliceNode,
       driver,
       book,
-      funds: { read: async () => ({ capacity: change.holds?.() ?? 1_000_000n }) } as never,
-      capacityStatement: change.capacityStatement ?? (async () => statement()),
+      funds: {
+        async read() {
+          await change.chain?.()
+          return { capacity: change.holds?.() ?? 1_000_000n }
+        },
+      } as never,
+      capacityStatement:
+        change.capacityStatement ??
+        (async () => {
+          statements++
+          return statement()
+        }),
       findPath: async () => undefined,
       newestProposal: async () => undefined,
       onChange: () => {},
@@ -354,6 +387,45 @@ describe('the money', () => {
     expect(mine.view.reason).toBeUndefined()
     await mine.disconnect()
   }, 30_000)
+
+  test('is shown to a provider that has no place left: it is dialled at a decent pace', async () => {
+    let capacity = 11_000n
+    const mine = connection({ perHour, shown: () => capacity, holds: () => capacity })
+    await mine.open()
+    capacity = 10n ** 9n
+    await expect.poll(() => mine.view.reason, { timeout: 20_000 }).toBe('topped-up')
+    const before = statements
+    him.refuses = true
+    await wait(2000)
+    // At once, then after 0.25, 0.5, 1 s.
+    expect(statements - before).toBeLessThanOrEqual(4)
+    await mine.disconnect()
+  }, 30_000)
+
+  test('is shown anew, and the provider leaves just then: one session follows, and nothing is counted twice', async () => {
+    let capacity = 11_000n
+    const mine = connection({ perHour, shown: () => capacity, holds: () => capacity })
+    await mine.open()
+    await invoice(him.links[0] as Link, 1, 500n)
+    capacity = 10n ** 9n
+    him.onEnd = (link) => void link.close('bye')
+    await expect.poll(() => him.dials, { timeout: 20_000 }).toBe(2)
+    await wait(1500)
+    expect(him.dials).toBe(2)
+    expect(mine.view).toMatchObject({ state: 'connected', spent: 510n })
+    await mine.disconnect()
+  }, 30_000)
+
+  test('is looked at on a chain that hangs: the provider hears from us all the same', async () => {
+    let isHanging = false
+    const mine = connection({ chain: () => (isHanging ? new Promise(() => {}) : Promise.resolve()) })
+    await mine.open()
+    await expect.poll(() => him.promised.length).toBe(1)
+    isHanging = true
+    await expect.poll(() => him.keepAlives, { timeout: 8000 }).toBeGreaterThanOrEqual(3)
+    isHanging = false
+    await mine.disconnect()
+  }, 15_000)
 
   test('is never promised beyond what the provider was shown', async () => {
     const mine = connection({ shown: () => 500n, holds: () => 10n ** 9n })

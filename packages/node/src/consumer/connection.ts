@@ -114,6 +114,9 @@ interface Live {
   parting?: boolean
   /** What the provider said when it ended the session: nobody is dialled again then. */
   endReason?: string
+  /** Its money is being looked at. */
+  isLooking?: boolean
+  stopped?: Promise<void>
 }
 
 export function createConnection(deps: ConnectionDeps, options: ConnectionOptions): Connection {
@@ -277,6 +280,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     listen = session.tunnel.listening ?? listen
     path = 'link'
     connectedAtMs ??= clock.nowMs()
+    warning = undefined
     become('connected')
     const said = early.get(session.link)
     if (said !== undefined) hear(session, said)
@@ -310,13 +314,24 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
         await link.request(sessionProtocol, message, { timeoutMs: 4 * keepAliveMs, signal: stopping.signal })
         const measured = await session.tunnel.stats()
         if (live === session) stats = measured
-        if (live === session) await lookAtMoney(session)
+        // Not awaited: a chain that hangs must not make us silent.
+        if (live === session) watchMoney(session)
       } catch (fault) {
         if (stopping.signal.aborted) return
         lost(session, `keep-alive: ${(fault as Error).message}`)
         return
       }
     }
+  }
+
+  function watchMoney(session: Live): void {
+    if (session.isLooking === true) return
+    session.isLooking = true
+    lookAtMoney(session)
+      .catch(broken)
+      .finally(() => {
+        session.isLooking = false
+      })
   }
 
   /** Warns before the money ends, and ends the session while all of it can be paid. */
@@ -354,15 +369,22 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
 
   async function endFor(session: Live, why: string): Promise<void> {
     log(`${provider}: ${why}`)
-    await stop(session, why, await settleUp(session))
-    become('failed', why)
+    // Should it be lost meanwhile, nobody is dialled again.
+    session.endReason = why
+    const settled = await settleUp(session)
+    if (live !== session) return
+    await stop(session, why, settled)
+    if (!closing.signal.aborted) become('failed', why)
   }
 
   /** The channel holds more than this provider was shown: another session shows it. */
   async function renew(session: Live): Promise<void> {
     become('reconnecting', 'topped-up')
     patience = { sinceMs: clock.elapsedMs(), waitMs: 0 }
-    await stop(session, 'topped-up', await settleUp(session))
+    const settled = await settleUp(session)
+    // Lost or disconnected meanwhile: that goes its own way.
+    if (live !== session) return
+    await stop(session, 'topped-up', settled)
     await redial()
   }
 
@@ -380,7 +402,12 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   }
 
   /** Every step is tried, and none of them fails the caller: a link must not stay because a firewall would not go. */
-  async function stop(session: Live, why: string, settled = false): Promise<void> {
+  function stop(session: Live, why: string, settled = false): Promise<void> {
+    session.stopped ??= stopOnce(session, why, settled)
+    return session.stopped
+  }
+
+  async function stopOnce(session: Live, why: string, settled: boolean): Promise<void> {
     if (live === session) live = undefined
     session.stopping.abort()
     const steps: (() => unknown)[] = [
@@ -419,10 +446,12 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     become('reconnecting', endReason ?? why)
     stop(session, why)
       .then(() => (endReason === undefined ? redial() : become('failed', endReason)))
-      .catch((fault: Error) => {
-        log(`${provider} again: ${fault.stack}`)
-        become('failed', 'internal')
-      })
+      .catch(broken)
+  }
+
+  function broken(fault: Error): void {
+    log(`${provider} again: ${fault.stack}`)
+    become('failed', 'internal')
   }
 
   /** Dialled again only at the price that was accepted, or a lower one. */
@@ -439,7 +468,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     while (state === 'reconnecting') {
       if (clock.elapsedMs() - patience.sinceMs > redialMs.giveUpAfter) return become('failed', reason)
       await wait(patience.waitMs, undefined, { signal: closing.signal }).catch(() => {})
-      patience = { ...patience, waitMs: Math.min(2 * patience.waitMs, redialMs.most) }
+      patience = { ...patience, waitMs: Math.min(Math.max(2 * patience.waitMs, redialMs.first), redialMs.most) }
       if (state !== 'reconnecting') return
       try {
         if (!(await renewProposal())) return become('failed', 'provider-raised-price')

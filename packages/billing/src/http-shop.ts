@@ -9,7 +9,7 @@
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { decodeMessage, encodeMessage, Fault, paymentMessageSchema } from '@myst/protocol'
+import { decodeMessage, encodeMessage, Fault, paymentMessageSchema, type SignedPromise } from '@myst/protocol'
 import type { Shop } from './shop.ts'
 import type { Tab } from './tab.ts'
 import { pricePerUnit, unitsUsed } from './units.ts'
@@ -44,9 +44,18 @@ export function sellRequests(shop: Shop, perRequest: bigint, serve: RequestListe
   function takePromises(body: Uint8Array): Answer {
     const paid = decodeMessage(paymentMessageSchema, body)
     if (!paid.ok || paid.value.kind !== 'promises') return [400, { code: 'request-malformed' }]
-    const refused = paid.value.promises.map(shop.take).find(({ ok }) => !ok)
+    const codes = paid.value.promises.map(refusalOf).filter((code) => code !== undefined)
     for (const { promise } of paid.value.promises) closeIfPaid(shop.tab(promise.agreement.id))
-    return refused === undefined || refused.ok ? [200, {}] : [403, { code: refused.refusal.code }]
+    return codes.length === 0 ? [200, {}] : [403, { code: codes[0] }]
+  }
+
+  /** What is paid already is none: answers get lost, and requests beside each other pay the same invoice. */
+  function refusalOf(signed: SignedPromise): string | undefined {
+    const { id, total } = signed.promise.agreement
+    const taken = shop.take(signed)
+    if (taken.ok) return undefined
+    const isPaid = total <= (shop.tab(id)?.state.paidTotal ?? 0n)
+    return taken.refusal.code === 'promise-no-such-invoice' && isPaid ? undefined : taken.refusal.code
   }
 
   function closeIfPaid(tab: Tab | undefined): void {
@@ -68,6 +77,9 @@ export function sellRequests(shop: Shop, perRequest: bigint, serve: RequestListe
     const requests = (served.get(tab) ?? 0n) + 1n
     tab.count(unitsUsed(requests))
     if (tab.due !== undefined) return [402, invoiceOf(tab)]
+    // Its grace is over: nothing brings it back.
+    closeIfPaid(tab)
+    if (tab.state.phase === 'ended') return [401, { code: 'tab-unknown' }]
     if (tab.state.phase !== 'serving') return [503, { code: 'accountant-unavailable' }]
     served.set(tab, requests)
     return undefined
@@ -85,10 +97,12 @@ export function sellRequests(shop: Shop, perRequest: bigint, serve: RequestListe
   return (request, response) => {
     answer(request).then(
       (answered) => (answered === undefined ? serve(request, response) : send(response, answered)),
-      (cause) => send(response, cause instanceof Fault ? [400, { code: cause.code }] : [500, { code: 'internal' }]),
+      (cause) => send(response, isTheirs(cause) ? [400, { code: cause.code }] : [500, { code: 'internal' }]),
     )
   }
 }
+
+const isTheirs = (cause: unknown): cause is Fault => cause instanceof Fault && cause.code === 'request-malformed'
 
 function invoiceOf({ due }: Tab): Uint8Array {
   if (due === undefined) throw new Fault('invoice-missing')

@@ -1,8 +1,8 @@
 /**
  * A shop: one provider that is paid over HTTP, or over anything that carries a request and its answer.
  *
- * It needs no chain: what an accountant's contract says of fee and operator is taken from the profile, unless the caller reads
- * it.
+ * It needs no chain: the operator is taken from the profile, and any fee up to the policy's limit, unless the caller reads what
+ * the accountant's contract says of both.
  *
  * @module
  */
@@ -58,6 +58,8 @@ export interface ShopDeps {
   readonly clock?: Clock
   /** Whose signatures the accountant's contract takes. @throws Fault `chain-unreachable`. */
   readonly operator?: () => Promise<Address>
+  /** What its contract lets it keep, basis points; absent: anything up to the policy's `feeLimit`. @throws Fault `chain-unreachable`. */
+  readonly feeRate?: () => Promise<number>
   readonly log?: (line: string) => void
 }
 
@@ -71,6 +73,8 @@ export interface ShopOptions {
 
 /** Some kilobytes each. */
 const maxTabs = 10_000
+/** Of one customer, each on a credit of its own; with more, the one that was used longest ago is closed. */
+const maxTabsEach = 4
 const idleMs = 600_000
 const idleLookMs = 10_000
 const maxStatementBytes = 2048
@@ -92,9 +96,9 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
     { keys, profile, policy },
   )
   const { exchange, feeLimit, unprovedRefusals } = policy
-  const { operator = async () => accountant.operator } = deps
+  const { operator = async () => accountant.operator, feeRate = async () => feeLimit } = deps
   const desk = await openExchangeDesk(
-    { crypto, clock, store, client, onOutcomes: till.credited, feeRate: async () => feeLimit, operator, log },
+    { crypto, clock, store, client, onOutcomes: till.credited, feeRate, operator, log },
     { keys, chainId, accountant, policy: exchange, feeLimit, unprovedRefusals },
   )
 
@@ -129,6 +133,8 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
     const leastFree = 100n * policy.firstInvoiceAmount
     const refusal = refusalOf(statement.value, { channel, consumer, nowMs: clock.nowMs(), leastFree })
     if (refusal !== undefined) return refuse(refusal)
+    const theirs = [...tabs.values()].filter(({ tab }) => tab.terms.consumer === consumer)
+    if (theirs.length >= maxTabsEach) theirs[0]?.tab.close()
     const agreementId = toHex(randomBytes(32))
     const { capacity } = statement.value
     const tab: Tab = till.open({

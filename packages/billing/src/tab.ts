@@ -127,6 +127,8 @@ export function holdTab(
     },
     credit: (total) => change(creditInvoices(state, terms, total)),
     finish(used) {
+      // What is kept of it is no longer ours to write.
+      if (closed) return undefined
       usage = used
       const [next, last] = finalInvoice(state, terms, usage, desk.hashlock)
       change(next)

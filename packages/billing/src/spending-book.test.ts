@@ -61,9 +61,23 @@ test('tomorrow is another day; a clock that is set back finds what was spent, an
   mine.jump(-dayMs)
   mine.restart()
   expect(mine.left[0]).toBe(10n)
-  mine.jump(5 * dayMs)
-  mine.spend(bob, 1n)
-  expect(mine.rows()).toBe(2)
+  for (let days = 0; days < 50; days++) {
+    mine.jump(dayMs)
+    mine.spend(bob, 1n)
+  }
+  // The newest 32, and the day that began since.
+  expect(mine.rows()).toBe(2 * 33)
+})
+
+test('a clock that runs ahead and is set back, over and over, gives one more allowance for each other day and none for today', () => {
+  const mine = book({ perDay: 100n })
+  mine.spend(bob, 100n)
+  for (let times = 0; times < 5; times++) {
+    mine.jump(10 * dayMs)
+    mine.spend(bob, 1n)
+    mine.jump(-10 * dayMs)
+    expect(mine.left[0]).toBe(0n)
+  }
 })
 
 test('a limit that was lowered below what was spent leaves nothing, not less', () => {

@@ -37,6 +37,8 @@ export interface SpendingBook {
 
 const spendingTable = table('payer-spending', message({ total: field(0, uint(256)) }))
 const everybody = 'all'
+/** The newest that something was spent on; a row for each provider that was paid then. */
+const maxDays = 32
 
 export function openSpendingBook(store: RecordStore, limits: SpendingLimits, nowMs: () => number): SpendingBook {
   const rows = new Map([...spendingTable.load(store)].map(([key, { total }]) => [key, total]))
@@ -45,7 +47,11 @@ export function openSpendingBook(store: RecordStore, limits: SpendingLimits, now
 
   const sums = (provider: Address, step: bigint): [string, bigint][] =>
     [everybody, provider].map((who) => [`${today()}/${who}`, spent(who) + step])
-  const old = () => [...rows.keys()].filter((key) => key < dayBefore(today()))
+  /** By number: a clock that ran ahead must not forget today. */
+  function old(): readonly string[] {
+    const days = [...new Set([...rows.keys()].map(dayOf))].sort().slice(-maxDays)
+    return [...rows.keys()].filter((key) => !days.includes(dayOf(key)) && dayOf(key) !== today())
+  }
 
   return {
     leftFor(provider) {
@@ -77,6 +83,4 @@ export function openSpendingBook(store: RecordStore, limits: SpendingLimits, now
   }
 }
 
-const dayMs = 86_400_000
-/** Kept, in case the clock is set back over midnight. */
-const dayBefore = (day: string) => new Date(Date.parse(day) - dayMs).toISOString().slice(0, 10)
+const dayOf = (key: string) => key.slice(0, 10)

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Address, field, flag, message, type ValueOfSchema } from '@myst/protocol'
+import { type Address, field, flag, message, optional, uint, type ValueOfSchema } from '@myst/protocol'
 import { type RecordStore, table } from '@myst/store'
 
 const recordSchema = message({
@@ -13,6 +13,8 @@ const recordSchema = message({
   credited: field(0, flag),
   /** A session of theirs ended with an invoice that is still open. */
   leftUnpaid: field(1, flag),
+  /** Served and never paid; a tenth of what it pays later is taken off. */
+  owed: optional(2, uint(256)),
 })
 export type ConsumerRecord = ValueOfSchema<typeof recordSchema>
 
@@ -35,7 +37,8 @@ export function openConsumerBook(store: RecordStore): ConsumerBook {
     note(consumer, changes) {
       const before = get(consumer)
       const after = { ...before, ...changes }
-      if (after.credited === before.credited && after.leftUnpaid === before.leftUnpaid) return
+      const same = after.credited === before.credited && after.leftUnpaid === before.leftUnpaid
+      if (same && (after.owed ?? 0n) === (before.owed ?? 0n)) return
       const [oldest] = rows.size >= maxConsumers && !rows.has(consumer) ? rows.keys() : []
       rows.set(consumer, after)
       store.commit([

@@ -156,7 +156,7 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
     },
     async close() {
       clearInterval(timer)
-      for (const { tab } of [...tabs.values()]) tab.close()
+      for (const { tab } of [...tabs.values()]) tab.close(true)
       await desk.flush()
       await desk.close()
     },

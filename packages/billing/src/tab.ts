@@ -22,7 +22,9 @@ import {
   type Bytes32,
   type Crypto,
   type Invoice,
+  maxOf,
   type SignedPromise,
+  totalCost,
   type Usage,
   type Verdict,
 } from '@myst/protocol'
@@ -43,8 +45,14 @@ export interface Tab {
   pay(signed: SignedPromise): Taken
   /** Serves nothing more, and says what is due. */
   finish(usage: Usage): Invoice | undefined
-  /** It is over: nothing is served, what was promised is exchanged, and what comes late still counts. */
-  close(): void
+  /** Served and not paid for. */
+  readonly unpaid: bigint
+  /**
+   * It is over: nothing is served, what was promised is exchanged, and what comes late still counts.
+   *
+   * @param isOurs we end it, before the consumer could pay: it is not held against it.
+   */
+  close(isOurs?: boolean): void
 }
 
 /** What became of a promise, and of the tab. */
@@ -62,7 +70,7 @@ export interface TabDeps {
   readonly desk: ExchangeDesk
   /** What all tabs together have uncredited is above the limit. */
   readonly overLimit: () => boolean
-  readonly onClose: (tab: Tab) => void
+  readonly onClose: (tab: Tab, isOurs: boolean) => void
   /** What comes after that. */
   readonly takeLate: (signed: SignedPromise) => Taken
   readonly log: (line: string) => void
@@ -134,11 +142,14 @@ export function holdTab(
       change(next)
       return last && invoiceOf(last)
     },
-    close() {
+    get unpaid() {
+      return maxOf(0n, totalCost(terms.price, usage) - state.paidTotal)
+    },
+    close(isOurs = false) {
       if (closed) return
       closed = true
       change({ ...state, phase: 'ended' })
-      onClose(this)
+      onClose(this, isOurs)
       // What it promised last and is too little for a batch of its own goes now: nothing more will join it.
       if (state.paidTotal > state.creditedTotal) desk.flush().catch((cause) => log(`exchanging: ${cause.message}`))
     },

@@ -12,6 +12,7 @@ import {
   type Crypto,
   channelAddress,
   Fault,
+  maxOf,
   type NetworkProfile,
   type Pace,
   type Price,
@@ -77,6 +78,9 @@ export interface TillOptions {
 /** Of the agreements that were made before the capacity was kept. */
 const noLimit = 2n ** 256n - 1n
 
+/** So much of what a consumer pays makes good for what it did not. */
+const paidTimes = 10n
+
 export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions): Till {
   const { crypto, clock, store, mayEarn = () => true, log } = deps
   const tabs = new Map<Bytes32, { readonly tab: HeldTab; readonly customer: Customer }>()
@@ -106,23 +110,40 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
     }
   }
 
+  /** One that comes back again and again for what it doesn't pay gets less each time, till it has paid ten times as much. */
+  const firstCreditOf = (consumer: Address): bigint =>
+    maxOf(0n, policy.firstCredit - (consumers.get(consumer).owed ?? 0n))
+
   /** Who left an invoice unpaid pays first; a payer we know is served on credit at once; for others the buckets decide. */
   function creditFor({ agreementId, consumer, host }: Pick<Customer, 'agreementId' | 'consumer' | 'host'>): bigint {
     const { credited, leftUnpaid } = consumers.get(consumer)
-    if (leftUnpaid) return 0n
-    if (credited) return policy.firstCredit
+    const credit = firstCreditOf(consumer)
+    if (leftUnpaid || credit === 0n) return 0n
+    if (credited) return credit
     const prefix = addressPrefix(host)
     if (!firstCredits.grant(prefix, policy.firstCredit)) return 0n
     prefixes.set(agreementId, prefix)
-    return policy.firstCredit
+    return credit
   }
 
-  function forget({ agreementId, terms, state }: Tab): void {
+  function forget({ agreementId, terms, state, unpaid }: Tab, isOurs: boolean): void {
     const closed = tabs.get(agreementId)
     tabs.delete(agreementId)
-    if (state.invoicedTotal > state.paidTotal) consumers.note(terms.consumer, { leftUnpaid: true })
+    if (!isOurs) blame(terms.consumer, unpaid, state.invoicedTotal > state.paidTotal)
     removeIfDone(agreementId)
     closed?.customer.onClosed?.()
+  }
+
+  function blame(consumer: Address, unpaid: bigint, leftUnpaid: boolean): void {
+    const owed = (consumers.get(consumer).owed ?? 0n) + unpaid
+    consumers.note(consumer, { ...(leftUnpaid ? { leftUnpaid } : {}), ...(owed === 0n ? {} : { owed }) })
+  }
+
+  function forgive(consumer: Address, amount: bigint): void {
+    const { owed = 0n } = consumers.get(consumer)
+    if (owed === 0n) return
+    const left = maxOf(0n, owed - amount)
+    consumers.note(consumer, { owed: left, ...(left === 0n ? { leftUnpaid: false } : {}) })
   }
 
   /** All is paid and credited: nothing of an ended session is needed any more. */
@@ -147,6 +168,7 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
     }
     desk.add(deskKey(record.consumer, agreement.id), signed, true)
     agreements.put(agreement.id, recordOf(record, accepted.value))
+    forgive(record.consumer, agreement.total - record.paidTotal)
     if (accepted.value.issued.length === 0) consumers.note(record.consumer, { leftUnpaid: false })
     return accepted
   }
@@ -158,9 +180,10 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
     removeIfDone(id)
   }
 
-  function creditOne({ signed }: ItemOutcome): void {
+  function creditOne({ signed, verdict }: ItemOutcome): void {
     const { id, total } = signed.promise.agreement
     consumers.note(signed.consumer, { credited: true })
+    forgive(signed.consumer, verdict.delta / paidTimes)
     const open = tabs.get(id)
     if (open === undefined) creditEnded(id, total)
     else open.tab.credit(total)
@@ -177,7 +200,9 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
       const desk = deps.desks().get(accountant)
       if (desk === undefined) throw new Fault('accountant-not-accepted', { accountant })
       const agreed = { consumer, accountant, price, capacity }
-      const terms = paced(termsOf(agreementId, agreed), pace)
+      // Credit that grows anew from one paid invoice on would forget what is owed.
+      const firstCredit = maxOf(policy.firstInvoiceAmount, firstCreditOf(consumer))
+      const terms = { ...paced(termsOf(agreementId, agreed), pace), firstCredit }
       const [state] = startInvoicing(terms, clock.elapsedMs(), desk.hashlock, credit)
       // Whoever has taken too much without proof is promised nothing more: what runs ends, too.
       const overLimit = () => desk.stopped || desk.standing.uncredited > policy.exposureLimit || !mayEarn()

@@ -48,6 +48,8 @@ export interface ProviderSessionDeps {
 }
 
 const tickMs = 200
+/** The consumer could not help it. */
+const ourReasons: ReadonlySet<string> = new Set(['provider-stops', 'provider-fault'])
 /** Without a keep-alive for this long the consumer is gone: `network.md` §4. */
 const silentMs = 10_000
 
@@ -131,7 +133,7 @@ export function runProviderSession(
     }
     closing ??= (async () => {
       clearInterval(timer)
-      await attempt('saving', () => tab.close())
+      await attempt('saving', () => tab.close(ourReasons.has(reason)))
       await attempt('telling', () => tell({ kind: 'end', sessionId: id, reason }))
       await attempt('closing the tunnel', () => tunnel.close())
       await attempt('closing the link', () => link.close(reason))

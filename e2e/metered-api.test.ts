@@ -120,9 +120,10 @@ test('the example: every request is paid, to the wei, also after the seller lost
     await expect.poll(seller.said, { timeout: 20_000 }).toContain('sells at')
     const buyer = await programs.start(examplePath, ['buy', 'profile.json', 'alice.key', at, String(times)]).ended
     expect(buyer.stderr).toBe('')
+    expect(buyer.stdout).toContain(`pays from ${pair.channel}\n`)
     expect(buyer.stdout).toContain(`${times} is an interesting number\n`)
-    expect(buyer.stdout).toContain(round === 0 ? 'promised 0.004 for 20 requests' : 'promised 0.005 for 5 requests')
-    seller.child.kill('SIGTERM')
+    expect(buyer.stdout).toContain(`${times} requests; promised so far ${round === 0 ? '0.004' : '0.005'}`)
+    seller.child.kill(round === 0 ? 'SIGINT' : 'SIGTERM')
     sold.push((await seller.ended).stdout)
     rmSync(join(money.world.dir, 'sell.db'))
   }

@@ -55,7 +55,7 @@ test('./dev alone prints its commands, ./dev myst --help those of myst, and a wr
   await expect(run('./dev', ['fly'], { cwd: root })).rejects.toMatchObject({ code: 2, stdout: '' })
 }, 60_000)
 
-test.each(['test', 'check', 'fix', 'contracts', 'sim', 'bench'])(
+test.each(['test', 'check', 'fix', 'contracts', 'sim', 'bench', 'run'])(
   './dev %s --help says what it takes, and does nothing',
   async (command) => {
     const { stdout, stderr } = await run('./dev', [command, '--help'], { cwd: root })

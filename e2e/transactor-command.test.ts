@@ -110,6 +110,8 @@ test('killed with requests on their way, it ends each of them once; the faucet g
   const [alice, ...others] = people.map(({ channel }) => channel)
   const drawn = await runMyst('faucet', alice as Address, '--network', 'oxford.network.json', '--json')
   expect([drawn.exitCode, JSON.parse(drawn.stdout)]).toMatchObject([0, { status: 'mined', to: alice }])
+  const second = await runMyst('faucet', alice as Address, '--network', 'oxford.network.json')
+  expect(second.stdout).toContain(`${alice} had its 2 MYST of today already`)
   for (const to of others) {
     const headers = { 'content-type': 'application/json' }
     await fetch(`${url}/v1/faucet`, { method: 'POST', headers, body: JSON.stringify({ to }) })

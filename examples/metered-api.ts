@@ -1,8 +1,10 @@
 /**
  * An HTTP API that is paid by the request, and a customer of it.
  *
- *     node examples/metered-api.ts sell profile.json bob.key 127.0.0.1:8402
- *     node examples/metered-api.ts buy profile.json alice.key 127.0.0.1:8402 20
+ *     ./dev run node examples/metered-api.ts sell profile.json bob.key 127.0.0.1:8402
+ *     ./dev run node examples/metered-api.ts buy profile.json alice.key 127.0.0.1:8402 20
+ *
+ * On a network of your own: docs/payments-for-your-service.md, "Try it".
  */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -30,20 +32,22 @@ if (role === 'sell') {
   const [host, port] = at.split(':')
   const server = createServer(serve).listen(Number(port), host)
   console.log(`${shop.provider} sells at http://${at}`)
-  process.once('SIGTERM', async () => {
+  const stop = async () => {
     server.close()
     await shop.close()
     const { credited, fees } = shop.desk.standing
     console.log(`served ${served}, earned ${formatMyst(credited)}, the accountant ${formatMyst(fees)}`)
     store.close()
-  })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
 } else {
   const purse = await openPurse({ crypto, store }, own)
+  console.log(`pays from ${purse.channel}`)
   const client = await payingClient(purse, `http://${at}`, { mostPerRequest: perRequest, budget: myst / 10n })
   for (let bought = 0; bought < Number(times); bought++) {
     process.stdout.write(await (await client.fetch('/number')).text())
   }
   await client.close()
-  console.log(`promised ${formatMyst(purse.promised)} for ${client.requests} requests`)
+  console.log(`${client.requests} requests; promised so far ${formatMyst(purse.promised)}`)
   store.close()
 }

@@ -35,6 +35,8 @@ import type { SpendingLimits, SpendingRefusal } from './spending-book.ts'
 
 export interface Purse {
   readonly consumer: Address
+  /** Where its money lies: a transfer of MYST to it is enough, also before there is a contract. */
+  readonly channel: Address
   /** Promised so far by this channel, to everybody. */
   readonly promised: bigint
   /** The request that opens a tab at a shop: it shows what the channel can still promise. */
@@ -93,6 +95,7 @@ export async function openPurse(deps: PurseDeps, options: PurseOptions): Promise
 
   return {
     consumer: keys.identity,
+    channel: channel.channel,
     get promised() {
       return book.amount
     },

@@ -66,6 +66,8 @@ const ports = { accountant: 4060, transactor: 4070, fullNode: 4040, stun: 3478, 
 
 /** A transactor's own exchange rate: 100 MYST for a unit of the chain's coin. */
 const mystPerNative = 100n * myst
+/** For keys that somebody brings along: `myst faucet` pays their channels as much as Alice has. */
+const faucet = { amount: (20n * myst).toString(), perDay: 1000, perAddressPerDay: 1000 } as const
 /** Devnet sessions last seconds: everything in the payment rules is 20 times as much, and invoices come every second. */
 const priceScale = 20n
 
@@ -196,7 +198,7 @@ async function startIn(
 
   let [hub] = await Promise.all([
     startAccountant(),
-    startService('transactor', richKeys.transactor, { mystPerNative: mystPerNative.toString() }),
+    startService('transactor', richKeys.transactor, { mystPerNative: mystPerNative.toString(), faucet }),
   ])
   const people = {} as Record<HomeName, Person>
   await Promise.all(

@@ -10,6 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Address, Fault } from '@myst/api'
 import { readAddress } from '../arguments.ts'
 import { type Action, type Register, withExample } from '../command.ts'
+import type { Context } from '../context.ts'
 import { mystText } from '../wording.ts'
 
 interface FaucetOptions {
@@ -24,17 +25,26 @@ interface GiftJson {
   readonly hash?: string
 }
 
+interface Drawn {
+  readonly gift: GiftJson
+  /** It came earlier today; nothing was given now. */
+  readonly again: boolean
+}
+
 const faucet: Action<[Address | undefined, FaucetOptions]> = async (context, given, options) => {
   const to = given ?? (await (await context.node()).topUp()).channel
   const url = await transactorOf(options.network ?? join(context.dataDir, 'network.json'), context.dataDir)
-  const gift = await context.progress('Asking the faucet', drawn(url, to as Address))
+  const { gift, again } = await context.progress('Asking the faucet', drawn(url, to as Address))
   return {
     json: gift,
-    text:
-      gift.status === 'mined'
-        ? `${context.paint('green', 'Given')} ${mystText(gift.amount)} to ${to}. There is more tomorrow.`
-        : `${mystText(gift.amount)} are on their way to ${to}.`,
+    text: said(context, gift, again),
   }
+}
+
+function said({ paint }: Context, { status, amount, to }: GiftJson, again: boolean): string {
+  if (status !== 'mined') return `${mystText(amount)} are on their way to ${to}.`
+  if (again) return `${to} had its ${mystText(amount)} of today already. There is more tomorrow.`
+  return `${paint('green', 'Given')} ${mystText(amount)} to ${to}. There is more tomorrow.`
 }
 
 /** A profile is handed out with the network; that of a node lies in its data directory. */
@@ -55,7 +65,7 @@ const minedWithinMs = 60_000
 const pollMs = 250
 const answerTimeoutMs = 30_000
 
-async function drawn(url: string, to: Address): Promise<GiftJson> {
+async function drawn(url: string, to: Address): Promise<Drawn> {
   const gift = (await ask(url, '/v1/faucet', JSON.stringify({ to }))) as GiftJson
   const deadlineMs = performance.now() + minedWithinMs
   let state: Pick<GiftJson, 'status' | 'hash'> = gift
@@ -63,7 +73,7 @@ async function drawn(url: string, to: Address): Promise<GiftJson> {
     await wait(pollMs)
     state = (await ask(url, `/v1/requests/${gift.id}`)) as GiftJson
   }
-  return { ...gift, ...state }
+  return { gift: { ...gift, ...state }, again: gift.status === 'mined' }
 }
 
 async function ask(url: string, path: string, body?: string): Promise<unknown> {

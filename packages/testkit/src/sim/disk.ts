@@ -6,15 +6,10 @@
  * @module
  */
 
-import {
-  createMemoryLedgerStore,
-  type LedgerChanges,
-  type LedgerStore,
-  type NextEntry,
-  type RecordStore,
-} from '@myst/store'
+import { createMemoryLedgerStore, type LedgerChanges, type LedgerStore, type RecordStore } from '@myst/store'
 import type { Process } from './virtual-time.ts'
 
+type Rows = Map<string, Uint8Array>
 type Tables = ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
 
 export interface Disk {
@@ -28,11 +23,12 @@ export interface Disk {
   strike: { readonly takesEffect: boolean; readonly strikes: () => void } | undefined
 }
 
-const maxBackups = 64
+export const maxBackups = 64
 
-export function createDisk(): Disk {
+/** @param backups 0: none is ever restored, so none is kept. */
+export function createDisk(backups = maxBackups): Disk {
   let tables: Tables = new Map()
-  let backups: Tables[] = []
+  let old: Tables[] = []
   let commits = 0
   const disk: Disk = {
     strike: undefined,
@@ -41,10 +37,10 @@ export function createDisk(): Disk {
     },
     holds: (table) => (tables.get(table)?.size ?? 0) > 0,
     restore(commitsAgo) {
-      const old = backups.at(-commitsAgo)
-      if (old === undefined) return false
-      tables = old
-      backups = []
+      const state = old.at(-commitsAgo)
+      if (state === undefined) return false
+      tables = state
+      old = []
       return true
     },
     open: (process) => ({
@@ -57,12 +53,12 @@ export function createDisk(): Disk {
         const { strike } = disk
         disk.strike = undefined
         if (strike?.takesEffect !== false) {
-          backups.push(tables)
-          if (backups.length > maxBackups) backups.shift()
+          if (backups > 0) old.push(tables)
+          if (old.length > backups) old.shift()
           const next = new Map(tables)
-          const copied = new Set<string>()
+          const copied = new Set<string>(backups > 0 ? [] : next.keys())
           for (const { table, key, value } of writes) {
-            const rows = copied.has(table) ? (next.get(table) as Map<string, Uint8Array>) : new Map(next.get(table))
+            const rows = copied.has(table) ? (next.get(table) as Rows) : new Map(next.get(table))
             copied.add(table)
             if (value === undefined) rows.delete(key)
             else rows.set(key, value.slice())
@@ -82,26 +78,12 @@ export interface LedgerDisk {
   open(process: Process): LedgerStore
   /** As on `Disk`. */
   strike: Disk['strike']
-  /** A copy of it as it is now. */
-  copy(): LedgerDisk
 }
 
-type LedgerWrite = NextEntry | LedgerChanges
-
-export function createLedgerDisk(history: readonly LedgerWrite[] = []): LedgerDisk {
+export function createLedgerDisk(): LedgerDisk {
   const store = createMemoryLedgerStore()
-  const writes: LedgerWrite[] = []
-  for (const write of history) void keep(write)
-
-  async function keep(write: LedgerWrite): Promise<void> {
-    writes.push(write)
-    if ('entry' in write) store.append(write)
-    else await store.save(inOnePart(write))
-  }
-
   const disk: LedgerDisk = {
     strike: undefined,
-    copy: () => createLedgerDisk(writes),
     open: (process) => ({
       records: store.records,
       log: store.log,
@@ -111,7 +93,7 @@ export function createLedgerDisk(history: readonly LedgerWrite[] = []): LedgerDi
         if (!process.alive) return new Promise(() => {})
         const { strike } = disk
         disk.strike = undefined
-        if (strike?.takesEffect !== false) void keep(next)
+        if (strike?.takesEffect !== false) store.append(next)
         strike?.strikes()
         return process.alive ? undefined : new Promise<void>(() => {})
       },
@@ -120,7 +102,7 @@ export function createLedgerDisk(history: readonly LedgerWrite[] = []): LedgerDi
         for await (const part of parts) whole.push(part)
         if (!process.alive) return new Promise(() => {})
         const records = whole.flatMap((part) => part.records)
-        await keep({ records, removed: whole.flatMap((part) => part.removed) })
+        await store.save(inOnePart({ records, removed: whole.flatMap((part) => part.removed) }))
       },
       close() {},
     }),

@@ -6,9 +6,13 @@
 
 import { parseArgs } from 'node:util'
 import { replay, simulate } from './report.ts'
+import { soak } from './soak.ts'
 
 const usage = `./dev sim [--runs N] [--seed S] [--threads T] [--planted-runs N] [--json]
-./dev sim --replay SEED     one run, aloud`
+./dev sim --replay SEED     one run, aloud
+./dev sim --soak [--sessions N] [--hours H] [--seed S] [--threads T] [--json]     a long quiet day`
+
+type Numbers = [number, number, number, number, number, number, number]
 
 const asText = (_: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)
 
@@ -21,19 +25,31 @@ async function main(args: readonly string[]): Promise<number> {
       threads: { type: 'string', default: '2' },
       'planted-runs': { type: 'string', default: '200' },
       replay: { type: 'string' },
+      soak: { type: 'boolean', default: false },
+      sessions: { type: 'string', default: '1000' },
+      hours: { type: 'string', default: '24' },
       json: { type: 'boolean', default: false },
     },
   })
-  const numbers = [values.runs, values.seed, values.threads, values['planted-runs'], values.replay ?? '0'].map(Number)
+  const given = [values.runs, values.seed, values.threads, values['planted-runs'], values.replay ?? '0']
+  const numbers = [...given, values.sessions, values.hours].map(Number)
   if (!numbers.every((number) => Number.isSafeInteger(number) && number >= 0)) throw new TypeError('not a number')
-  const [runs, seed, threads, plantedRuns, again] = numbers as [number, number, number, number, number]
+  const [runs, seed, threads, plantedRuns, again, sessions, hours] = numbers as Numbers
   const show = (value: unknown) => console.log(JSON.stringify(value, asText, values.json ? undefined : 2))
   if (values.replay !== undefined) {
     const result = await replay(again, (line) => console.error(line))
     show(result)
     return result.violations.length === 0 ? 0 : 1
   }
-  const report = await simulate({ runs, seed, threads, plantedRuns, say: (line) => console.error(line) })
+  const say = (line: string) => console.error(line)
+  if (values.soak) {
+    if (sessions < threads || threads < 1 || hours < 1)
+      throw new TypeError('a soak has a session for each thread, and an hour')
+    const report = await soak({ sessions, hours, seed, threads, say })
+    show(report)
+    return report.violations === 0 ? 0 : 1
+  }
+  const report = await simulate({ runs, seed, threads, plantedRuns, say })
   show(report)
   return report.violations === 0 && report.plantedMissed.length === 0 ? 0 : 1
 }

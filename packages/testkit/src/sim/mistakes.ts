@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Cheater } from './story.ts'
+
 export interface PlantedMistake {
   readonly name: string
   /** What the mistaken program does, in words. */
@@ -23,7 +25,7 @@ export interface PlantedEdit {
 }
 
 export interface StoryWish {
-  readonly cheater?: 'nobody' | 'consumer' | 'provider' | 'accountant' | 'pair'
+  readonly cheater?: Cheater
   readonly cheat?: string
   readonly realCurve?: boolean
   readonly lengthMs?: number
@@ -174,6 +176,30 @@ export const mistakes: readonly PlantedMistake[] = [
       },
     ],
     story: { draw: { cheater: 'accountant', cheat: 'refuses' } },
+  },
+  {
+    name: 'W29-vouched',
+    what: 'unproved refusals count for nothing: the accountant vouches for a consumer, and takes nothing over from it',
+    edits: [
+      {
+        file: 'payments/src/exchanger.ts',
+        find: '  if (refused <= 0n) return before\n',
+        put: '  if (refused >= 0n) return before\n',
+      },
+    ],
+    story: { draw: { cheater: 'accountant+consumer' } },
+  },
+  {
+    name: 'W5-partner',
+    what: 'the amount of a promise is not looked at, and the accountant pays short whoever is not its partner',
+    edits: [
+      {
+        file: 'payments/src/exchanger.ts',
+        find: '  if (answer.promise.amount !== expected || answer.credited !== sum - fee || answer.fee !== fee) {',
+        put: '  if (answer.promise.amount < 0n) {',
+      },
+    ],
+    story: { draw: { cheater: 'accountant+provider', cheat: 'underpays' } },
   },
   {
     name: 'W30',

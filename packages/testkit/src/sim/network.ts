@@ -74,9 +74,11 @@ export function createNetwork(time: VirtualTime, random: Random, witness: Witnes
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const timer = time.after(timeoutMs, from, () => reject(new Fault(late)))
-      signal?.addEventListener('abort', () => reject(signal.reason))
+      const abort = () => reject(signal?.reason)
+      signal?.addEventListener('abort', abort)
       send((settled) => {
         timer.cancelled = true
+        signal?.removeEventListener('abort', abort)
         if (settled.status === 'fulfilled') resolve(settled.value)
         else reject(settled.reason)
       })
@@ -157,16 +159,22 @@ export function createNetwork(time: VirtualTime, random: Random, witness: Witnes
   }
 
   /** A process that died says nothing; who is linked to it finds out. */
+  const linked = new Set<readonly [End, End]>()
+  let looking = false
   function watchLife(one: End, two: End): void {
+    const ends = [one, two] as const
+    linked.add(ends)
+    void one.link.closed.then(() => linked.delete(ends))
+    if (looking) return
+    looking = true
     const look = () => {
-      if (!one.process.alive || !two.process.alive) {
-        for (const end of [one, two]) time.after(0, end.process, () => end.gone('peer-lost'))
-      } else if (!ended) time.after(missedAfterMs, nature, look)
+      for (const both of linked) {
+        if (both.every(({ process }) => process.alive)) continue
+        linked.delete(both)
+        for (const end of both) time.after(0, end.process, () => end.gone('peer-lost'))
+      }
+      time.after(missedAfterMs, nature, look)
     }
-    let ended = false
-    void one.link.closed.then(() => {
-      ended = true
-    })
     time.after(missedAfterMs, nature, look)
   }
 

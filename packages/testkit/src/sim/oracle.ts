@@ -58,6 +58,8 @@ export interface Oracle {
   readonly sessions: readonly SeenSession[]
   /** What each consumer's wire carried, by signature. */
   promisesOf(consumer: Address): readonly SignedPromise[]
+  /** Different ones, on any wire; and batches answered well. */
+  readonly counts: { readonly promises: number; readonly batches: number }
   /** The newest total of each of its agreements. */
   totalsOf(consumer: Address): ReadonlyMap<string, bigint>
   /** What the accountant said it credited, as far as the answer arrived. */
@@ -65,6 +67,8 @@ export interface Oracle {
   /** The most that an honest consumer paid above what it used, over its sessions. */
   readonly worstOverpaid: bigint
   violate(rule: string, what: string): void
+  /** Keeps the newest of each list: a day's story would fill the memory. */
+  forget(): void
   witness(from: Process, to: Process, protocol: string, body: Uint8Array): void
   /** The accountant's newest promise, as it shows it unasked or to who asks: adopted after a lost disk. */
   newest(provider: Address, promise: SignedAccountantPromise | undefined): void
@@ -119,6 +123,7 @@ export function createOracle(facts: OracleFacts): Oracle {
   const exempt = new Set<Address>()
   const everRestored = new Map<Address, number>()
   let worstOverpaid = 0n
+  const counts = { promises: 0, batches: 0 }
 
   const fast = totalCost(facts.price, { durationMs: 0n, bytes: facts.leewayBytes })
   const leeway = maxOf(facts.pace.maxInvoiceAmount, fast)
@@ -134,6 +139,7 @@ export function createOracle(facts: OracleFacts): Oracle {
     const name = toHex(signature)
     if (own.has(name)) return
     own.set(name, signed)
+    counts.promises += 1
     const { amount, agreement } = promise
     const twins = byAmount.get(`${consumer}/${amount}`) ?? []
     byAmount.set(`${consumer}/${amount}`, [...twins, signed])
@@ -164,7 +170,9 @@ export function createOracle(facts: OracleFacts): Oracle {
         violate('P1', `${consumer} signs ${amount} for ${agreement.total - before} more, and has signed ${top} before`)
       }
       stretches.set(consumer, own)
-      own.push({ from, to: amount })
+      const joins = own.find(({ to }) => to === from)
+      if (joins === undefined) own.push({ from, to: amount })
+      else joins.to = amount
     }
     if (amount > facts.capacityOf(consumer)) violate('P5', `${consumer} signs ${amount} above its channel`)
     const session = byAgreement.get(agreement.id)
@@ -264,9 +272,29 @@ export function createOracle(facts: OracleFacts): Oracle {
     >
   >()
 
+  function forget(): void {
+    for (const own of promises.values()) {
+      // The newest of an agreement may stay on record for long, and is repeated when the two meet again.
+      const newest = new Map([...own].map(([name, { promise }]) => [promise.agreement.id, name]))
+      const kept = new Set(newest.values())
+      const old = [...own].filter(([name]) => !kept.has(name))
+      for (const [name, { consumer, promise }] of old) {
+        own.delete(name)
+        const twins = byAmount.get(`${consumer}/${promise.amount}`) ?? []
+        if (!twins.some(({ signature }) => kept.has(toHex(signature)))) byAmount.delete(`${consumer}/${promise.amount}`)
+      }
+    }
+    for (const [provider, own] of answers) answers.set(provider, own.slice(-8))
+    for (const own of batches.values()) dropOldest(own, 8)
+    dropOldest(answerBytes, 64)
+    dropOldest(shownLocks, 64)
+    for (const lock of [...goodLocks].slice(0, -64)) goodLocks.delete(lock)
+  }
+
   return {
     violations,
     sessions,
+    counts,
     promisesOf: (consumer) => [...(promises.get(consumer)?.values() ?? [])],
     totalsOf: (consumer) => totals.get(consumer) ?? new Map(),
     answersTo: (provider) => answers.get(provider) ?? [],
@@ -274,6 +302,7 @@ export function createOracle(facts: OracleFacts): Oracle {
       return worstOverpaid
     },
     violate,
+    forget,
     witness(from, to, protocol, body) {
       if (protocol === `${sessionProtocol} answer`)
         return body.length > 64 ? seeSessionAnswer(from, to, body) : undefined
@@ -329,6 +358,7 @@ export function createOracle(facts: OracleFacts): Oracle {
       answers.set(provider, own)
       if (own.some(({ digest }) => digest === answer.digest)) return
       own.push(answer)
+      counts.batches += 1
       noteRefusals(provider, answer)
     },
     shown(provider, preimage) {
@@ -353,4 +383,11 @@ export function createOracle(facts: OracleFacts): Oracle {
       return maxOf(0n, (highest.get(consumer) ?? 0n) - paid)
     },
   }
+}
+
+/** A map keeps the order in which it was filled. @returns what went. */
+function dropOldest<V>(map: Map<string, V>, keep: number): V[] {
+  const old = [...map].slice(0, Math.max(0, map.size - keep))
+  for (const [key] of old) map.delete(key)
+  return old.map(([, value]) => value)
 }

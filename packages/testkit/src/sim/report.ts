@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { type Losses, type LossLine, noLosses } from './judge.ts'
 import { mistakes, type PlantedMistake } from './mistakes.ts'
 import type { RunResult } from './run.ts'
-import type { Work } from './worker.ts'
+import type { Work, WorkResult } from './worker.ts'
 
 export interface SimReport {
   readonly runs: number
@@ -129,17 +129,17 @@ export async function seek(
 /** Plays one run aloud. */
 export async function replay(seed: number, say: (line: string) => void): Promise<RunResult> {
   let result: RunResult | undefined
-  const take = (of: RunResult) => {
+  const take = ({ heap: _, cpuSeconds: __, ...of }: WorkResult) => {
     result = of
   }
   await playIn({ seeds: [seed], loud: true }, take, say)
   return result as RunResult
 }
 
-function playIn(work: Work, take: (result: RunResult) => void, say?: (line: string) => void): Promise<void> {
+export function playIn(work: Work, take: (result: WorkResult) => void, say?: (line: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: work })
-    worker.on('message', (of: RunResult | string) => (typeof of === 'string' ? say?.(of) : take(of)))
+    worker.on('message', (of: WorkResult | string) => (typeof of === 'string' ? say?.(of) : take(of)))
     worker.on('error', reject)
     worker.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a thread ended with ${code}`))))
   })
@@ -153,7 +153,7 @@ function chunksOf(seed: number, runs: number): number[][] {
   return chunks
 }
 
-async function inParallel<T>(threads: number, work: readonly T[], of: (one: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(threads: number, work: readonly T[], of: (one: T) => Promise<void>): Promise<void> {
   const waiting = [...work]
   await Promise.all(
     Array.from({ length: threads }, async () => {
@@ -162,7 +162,7 @@ async function inParallel<T>(threads: number, work: readonly T[], of: (one: T) =
   )
 }
 
-function mostOf(a: Losses, b: Losses): Losses {
+export function mostOf(a: Losses, b: Losses): Losses {
   const lines = Object.keys(a) as LossLine[]
   return Object.fromEntries(lines.map((line) => [line, a[line] > b[line] ? a[line] : b[line]])) as unknown as Losses
 }

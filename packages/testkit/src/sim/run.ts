@@ -19,6 +19,7 @@ import {
   toHex,
 } from '@myst/protocol'
 import { profileOf } from './chain-doors.ts'
+import { maxBackups } from './disk.ts'
 import { boundsOf, judge, type Losses } from './judge.ts'
 import type { StoryWish } from './mistakes.ts'
 import { type ChainState, calls, createModelChain, emptyChannel } from './model-chain.ts'
@@ -39,6 +40,8 @@ export interface RunResult {
   readonly seed: number
   readonly steps: number
   readonly promises: number
+  readonly batches: number
+  readonly sessions: number
   readonly violations: readonly Violation[]
   readonly losses: Losses
   readonly bounds: Losses
@@ -46,6 +49,13 @@ export interface RunResult {
 
 export interface RunOptions {
   readonly draw?: StoryWish
+  /** Instead of one that is drawn. */
+  readonly story?: Story
+  /** So often the observers forget what is old, and what was done so far is told. */
+  readonly watch?: {
+    readonly everyMs: number
+    look(done: { readonly sessions: number; readonly batches: number }): void
+  }
   readonly log?: (line: string) => void
 }
 
@@ -53,15 +63,20 @@ export interface RunOptions {
 const milli = 10n ** 15n
 
 /** The defaults, but for limits that a run of minutes would never reach: each is lowered so that it bites. */
-export const simPolicy = ({ minInvoiceMs, lie }: Pick<Story, 'minInvoiceMs' | 'lie'>): PaymentPolicy =>
-  paymentPolicy(1n, {
-    minInvoiceMs,
-    exposureLimit: (lie === undefined ? 60n : 4n) * milli,
-    firstCreditLimits: { perPrefixPerHour: 3, perDay: 9n * milli },
-    // A cheating consumer's promises are refused without proof, too, and would end all business: see the decision.
-    ...(lie === undefined ? {} : { unprovedRefusals: 1n * milli }),
-    exchange: { dueSum: 20n * milli, maxAgeMs: 20_000, maxItems: 1024 },
-  })
+export const simPolicy = ({ minInvoiceMs, lie, quiet }: Pick<Story, 'minInvoiceMs' | 'lie' | 'quiet'>): PaymentPolicy =>
+  paymentPolicy(
+    1n,
+    quiet
+      ? {}
+      : {
+          minInvoiceMs,
+          exposureLimit: (lie === undefined ? 60n : 4n) * milli,
+          firstCreditLimits: { perPrefixPerHour: 3, perDay: 9n * milli },
+          // A cheating consumer's promises are refused without proof, too, and would end all business: see the decision.
+          ...(lie === undefined ? {} : { unprovedRefusals: 1n * milli }),
+          exchange: { dueSum: 20n * milli, maxAgeMs: 20_000, maxItems: 1024 },
+        },
+  )
 
 /** 20 MiB, as the payer has it: `payments.md` §5. */
 const leewayBytes = 20n << 20n
@@ -69,10 +84,12 @@ const accountantAddress: Address = `0x${'ca'.repeat(20)}`
 /** What the accountant's contract held before anybody settled. */
 const float = 10n ** 21n
 let native: Crypto | undefined
+const briefMs = [1_000, 9_000] as const
+const sessionMs = [5_000, 60_000] as const
 
 export async function playRun(seed: number, options: RunOptions = {}): Promise<RunResult> {
   const random = createRandom(seed)
-  const story = drawStory(random, seed, options.draw)
+  const story = options.story ?? drawStory(random, seed, options.draw)
   if (story.realCurve) native ??= await loadNativeCrypto()
   const crypto = story.realCurve ? (native as Crypto) : simCrypto
   const time = createVirtualTime(random, story.leastTimerMs)
@@ -128,6 +145,7 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
     price: defaultPrice,
     oracle,
     log,
+    backups: story.quiet ? 0 : maxBackups,
   }
 
   const accountant = createAccountantParty(world, {
@@ -140,7 +158,7 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
     createProviderParty(world, 1 + index, accountant, cheat && cheatingLink(cheat, random)),
   )
   const consumers = story.consumers.map(
-    ({ cheat, host, parallel, budget, balance, vanishes, exits, restless }, index) => {
+    ({ cheat, host, parallel, budget, balance, vanishes, exits, restless, staysMs }, index) => {
       const number = 20 + index
       const keys = keysOf(crypto, number)
       const consumer = createConsumerParty(world, number, accountant, {
@@ -150,7 +168,7 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
         ...(vanishes ? { vanishes } : {}),
         ...(exits ? { conspires: true } : {}),
         choose: () => random.pick(providers).proposal,
-        sessionMs: () => random.between(...((restless ? [1_000, 9_000] : [5_000, 60_000]) as [number, number])),
+        sessionMs: () => random.between(...(staysMs ?? (restless ? briefMs : sessionMs))),
         pauseMs: () => random.between(100, restless ? 500 : 8_000),
         ...(cheat && {
           book: (channel: Address) => cheatingBook(cheat, { crypto, chainId: profile.chainId, keys, random }, channel),
@@ -160,7 +178,10 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
       return consumer
     },
   )
-  if (story.lie === 'refuses') accountant.refuses = () => random.chance(0.5)
+  const favoured = [...providers, ...consumers].find(({ name }) => name === story.favours)
+  if (favoured !== undefined) accountant.favours = favoured.identity
+  if (story.lie === 'vouches') accountant.refuses = (consumer) => consumer === favoured?.identity
+  else if (story.lie === 'refuses') accountant.refuses = () => random.chance(0.5)
   else if (story.lie !== undefined) {
     accountant.lie = lieOf(story.lie, {
       random,
@@ -175,12 +196,21 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
 
   scheduleFaults(world, story, { accountant, providers, consumers })
   for (const party of [accountant, ...providers, ...consumers]) party.restart()
+  const { watch } = options
+  const look = () => {
+    oracle.forget()
+    accountant.forget()
+    watch?.look({ sessions: oracle.sessions.length, batches: oracle.counts.batches })
+    time.after(watch?.everyMs ?? 0, nature, look)
+  }
+  if (watch !== undefined) time.after(watch.everyMs, nature, look)
   await time.playUntil(story.lengthMs)
-  await heal(world, parties)
-  await part(world, { accountant, providers, consumers })
+  await heal(world, story, parties)
+  await part(world, story, { accountant, providers, consumers })
   const losses = judge(world, story, { accountant, providers, consumers, float })
-  const promises = consumers.reduce((sum, { identity }) => sum + oracle.promisesOf(identity).length, 0)
-  return { seed, steps: time.steps, promises, violations: oracle.violations, losses, bounds: boundsOf(world, story) }
+  const { violations, sessions, counts } = oracle
+  const bounds = boundsOf(world, story)
+  return { seed, steps: time.steps, ...counts, sessions: sessions.length, violations, losses, bounds }
 }
 
 /** As `ECDSA.tryRecover` of the contracts: 65 bytes, s in the lower half, v 27 or 28; not by the code under test. */
@@ -288,7 +318,7 @@ function scheduleFaults(world: World, story: Story, { accountant, providers, con
 }
 
 /** The faults are over: everybody lives, and everything arrives. */
-async function heal({ time, network, chain }: World, parties: readonly Party[]): Promise<void> {
+async function heal({ time, network, chain }: World, { blockMs }: Story, parties: readonly Party[]): Promise<void> {
   Object.assign(network.weather, { ...fairWeather(), cutOff: network.weather.cutOff })
   network.weather.cutOff.clear()
   chain.away = false
@@ -297,13 +327,14 @@ async function heal({ time, network, chain }: World, parties: readonly Party[]):
     if ('disk' in party) (party.disk as { strike: unknown }).strike = undefined
     if (party.honest) party.restart()
   }
-  await time.playUntil(time.nowMs + 8_000)
+  await time.playUntil(time.nowMs + 4 * blockMs)
 }
 
 /** Sessions end politely, what is on record is repeated, everything is exchanged, settled and collected. */
-async function part(world: World, { accountant, providers, consumers }: Cast): Promise<void> {
+async function part(world: World, story: Story, { accountant, providers, consumers }: Cast): Promise<void> {
   const { time, chain } = world
-  const spent = (ms: number) => time.playUntil(time.nowMs + ms)
+  // What is exchanged and settled waits for blocks.
+  const spent = (ms: number) => time.playUntil(time.nowMs + ms * (story.blockMs / 2_000))
   for (const consumer of consumers) void consumer.finish()
   await spent(15_000)
   // Whoever has a promise on record for a provider repeats it when they meet.

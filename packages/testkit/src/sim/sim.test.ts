@@ -3,11 +3,23 @@
  */
 
 import { expect, test } from 'vitest'
-import { mistakes } from './mistakes.ts'
+import { mistakes, type PlantedMistake } from './mistakes.ts'
 import { replay, seek, simulate } from './report.ts'
+import { soak } from './soak.ts'
 
 const long = process.env.MYST_LONG === '1'
 const say = () => {}
+const leak: PlantedMistake = {
+  name: 'leak',
+  what: 'half a KiB of each keep-alive is kept',
+  edits: [
+    {
+      file: 'node/src/provider/provider-session.ts',
+      find: '    heard: () => {\n',
+      put: '    heard: () => {\n      ;((globalThis as any).heard ??= []).push(new Array(64).fill(0.5))\n',
+    },
+  ],
+}
 
 test('a thousand worlds break no rule, and nobody honest loses more than its line', { timeout: 600_000 }, async () => {
   const report = await simulate({ runs: long ? 20_000 : 1000, seed: 1, threads: 2, plantedRuns: 0, say })
@@ -18,6 +30,19 @@ test('a thousand worlds break no rule, and nobody honest loses more than its lin
   expect(report.promises / report.runs).toBeGreaterThan(5)
   expect(report.maxLoss.providerPerConsumer).toBeGreaterThan(0n)
   expect(report.maxLoss.providerToAccountant).toBeGreaterThan(0n)
+})
+
+test('a quiet hour of twenty sessions breaks no rule, and nothing grows', { timeout: 120_000 }, async () => {
+  const report = await soak({ sessions: 20, hours: 1, seed: 1, threads: 1, say })
+  expect(report.failures).toEqual([])
+  expect(report.sessionsBegun).toBeGreaterThan(20)
+  expect(report.promises).toBeGreaterThan(200)
+  expect(report.maxLoss.providerToAccountant).toBe(0n)
+})
+
+test('a soak tells of what each keep-alive leaves behind', { timeout: 120_000 }, async () => {
+  const report = await soak({ sessions: 20, hours: 1, seed: 1, threads: 1, say, mistake: leak })
+  expect(report.failures.map(({ rule }) => rule)).toEqual(['heap'])
 })
 
 test.each(mistakes)('$name is seen: $what', { timeout: 120_000 }, async (mistake) => {

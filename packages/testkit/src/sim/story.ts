@@ -51,6 +51,10 @@ export interface Story {
   readonly feeRate: number
   readonly exitDelayS: number
   readonly lie?: AccountantLie | undefined
+  /** Whose partner the liar is. */
+  readonly favours?: string | undefined
+  /** The defaults of `payments.md` §6 as they are, and no old states of disks. */
+  readonly quiet?: boolean
   readonly providers: readonly { readonly cheat?: ProviderCheat | undefined }[]
   readonly consumers: readonly {
     readonly cheat?: ConsumerCheat | undefined
@@ -61,6 +65,8 @@ export interface Story {
     readonly vanishes?: boolean
     /** Comes often and stays briefly. */
     readonly restless?: boolean
+    /** How long it stays, at least and at most; absent: some seconds. */
+    readonly staysMs?: readonly [number, number]
     /** Leaves its channel in the middle of it all, with a provider's help. */
     readonly exits?: boolean
   }[]
@@ -72,7 +78,19 @@ const milli = 10n ** 15n
 const realCurveEvery = 100
 const hourMs = 3_600_000
 
-const cheaters = ['nobody', 'nobody', 'consumer', 'consumer', 'provider', 'accountant', 'pair'] as const
+/** `pair`: a consumer and a provider; the others with a plus: the accountant lies for its partner's good. */
+const cheaters = [
+  'nobody',
+  'nobody',
+  'consumer',
+  'consumer',
+  'provider',
+  'accountant',
+  'pair',
+  'accountant+consumer',
+  'accountant+provider',
+] as const
+export type Cheater = (typeof cheaters)[number]
 
 /** @param wish what a story must have, for a mistake to show; all else is chance. */
 export function drawStory(random: Random, seed: number, wish: StoryWish = {}): Story {
@@ -82,9 +100,11 @@ export function drawStory(random: Random, seed: number, wish: StoryWish = {}): S
   }
   const lengthMs = wish.lengthMs ?? random.between(20_000, 60_000)
   const honestProviders = random.between(1, 2)
-  const honestConsumers = cheater === 'nobody' || cheater === 'accountant' ? random.between(1, 3) : random.between(0, 2)
+  const liar = cheater.startsWith('accountant')
+  const needsHonest = cheater === 'nobody' || cheater === 'accountant' || cheater === 'accountant+provider'
+  const honestConsumers = needsHonest ? random.between(1, 3) : random.between(0, 2)
   const providers: { cheat?: ProviderCheat }[] = Array.from({ length: honestProviders }, () => ({}))
-  if (cheater === 'provider') providers.push({ cheat: cheatOf(providerCheats) })
+  if (cheater === 'provider' || cheater === 'accountant+provider') providers.push({ cheat: cheatOf(providerCheats) })
   const consumers: Story['consumers'][number][] = Array.from({ length: honestConsumers }, (_, index) => ({
     host: `203.0.${index}.7`,
     parallel: providers.length > 1 && random.chance(0.4) ? 2 : 1,
@@ -92,7 +112,7 @@ export function drawStory(random: Random, seed: number, wish: StoryWish = {}): S
     balance: random.chance(0.2) ? BigInt(random.between(4, 12)) * milli : 5000n * milli,
     ...(random.chance(0.2) ? { budget: BigInt(random.between(1, 30)) * milli } : {}),
   }))
-  if (cheater === 'consumer' || (consumers.length === 0 && cheater !== 'pair')) {
+  if (cheater === 'consumer' || (consumers.length === 0 && cheater !== 'pair' && cheater !== 'accountant+consumer')) {
     const cheat = cheater === 'consumer' ? cheatOf(consumerCheats) : undefined
     // A crowd of fresh identities behind one address, or one cheat alone.
     const crowd = cheat === 'never-pays' ? random.between(1, 6) : 1
@@ -106,6 +126,11 @@ export function drawStory(random: Random, seed: number, wish: StoryWish = {}): S
       })
     }
   }
+  // It holds what a session needs to begin, and its partner vouches for more.
+  if (cheater === 'accountant+consumer') {
+    const balance = BigInt(random.between(4, 8)) * milli
+    consumers.push({ cheat: 'outspends', host: '203.0.113.9', parallel: 1, balance, restless: random.chance(0.3) })
+  }
   const pair = cheater === 'pair'
   if (pair) consumers.push({ host: '203.0.113.9', parallel: 1, balance: 500n * milli, exits: true })
   const names = [
@@ -116,7 +141,7 @@ export function drawStory(random: Random, seed: number, wish: StoryWish = {}): S
   const finality = random.between(2, 6)
   const drawn = Array.from({ length: random.under(7) }, () => drawFault(random, lengthMs, names, finality))
   // A liar's refusals count for a day: a clock that jumps by one makes another of it.
-  const faults = drawn.filter(({ kind }) => cheater !== 'accountant' || kind !== 'clock')
+  const faults = drawn.filter(({ kind }) => !liar || kind !== 'clock')
   if (wish.fault !== undefined) faults.push(wishedFault(random, lengthMs, wish.fault))
   if (pair) {
     const consumer = names.at(-1) as string
@@ -128,17 +153,24 @@ export function drawStory(random: Random, seed: number, wish: StoryWish = {}): S
     lengthMs: pair ? lengthMs + 60_000 : lengthMs,
     minInvoiceMs: random.pick([1000, 2500, 5000]),
     bytesPerSecond: random.pick(
-      cheater === 'consumer' || cheater === 'accountant' ? [5_000_000, 20_000_000] : [500_000, 2_000_000, 5_000_000],
+      cheater === 'consumer' || liar ? [5_000_000, 20_000_000] : [500_000, 2_000_000, 5_000_000],
     ),
     blockMs: 2_000,
     finality,
     feeRate: random.pick([0, 500, 2000, 3000]),
     exitDelayS: 60,
-    lie: cheater === 'accountant' ? cheatOf(accountantLies) : undefined,
+    lie: cheater === 'accountant+consumer' ? 'vouches' : liar ? cheatOf(accountantLies) : undefined,
+    favours: favouredBy(cheater, providers.length, consumers.length),
     providers,
     consumers,
     faults,
   }
+}
+
+/** The partner comes last. */
+function favouredBy(cheater: Cheater, providers: number, consumers: number): string | undefined {
+  if (cheater === 'accountant+provider') return `provider-${providers}`
+  return cheater === 'accountant+consumer' ? `consumer-${19 + consumers}` : undefined
 }
 
 function wishedFault(random: Random, lengthMs: number, { kind, who }: NonNullable<StoryWish['fault']>): FaultPlan {

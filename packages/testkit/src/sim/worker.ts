@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { PlantedMistake } from './mistakes.ts'
-import type { RunResult } from './run.ts'
+import type { RunOptions, RunResult } from './run.ts'
+import { type HeapLook, heapMib, type Soak, soakStory } from './soak-story.ts'
 import { takeOverTimers } from './virtual-time.ts'
 
 export interface Work {
@@ -18,9 +19,18 @@ export interface Work {
   readonly untilCaught?: boolean
   /** Every line that the parties log. */
   readonly loud?: boolean
+  /** A long quiet day instead of the drawn story. */
+  readonly soak?: Soak
 }
 
-const { seeds, mistake, untilCaught, loud } = workerData as Work
+export interface WorkResult extends RunResult {
+  /** In a soak, from before its first step on. */
+  readonly heap: readonly HeapLook[]
+  /** Of this thread, without waiting for a core. */
+  readonly cpuSeconds: number
+}
+
+const { seeds, mistake, untilCaught, loud, soak } = workerData as Work
 
 if (mistake !== undefined) {
   let planted = 0
@@ -53,8 +63,13 @@ takeOverTimers()
 
 for (const seed of seeds) {
   fallen = undefined
+  const heap: HeapLook[] = []
+  const look = (done: Omit<HeapLook, 'mib'>) => void heap.push({ ...done, mib: heapMib() })
+  if (soak !== undefined) look({ sessions: 0, batches: 0 })
+  const watched: RunOptions | undefined = soak && { story: soakStory(soak), watch: { everyMs: soak.lookEveryMs, look } }
   const result = await playRun(seed, {
     ...mistake?.story,
+    ...watched,
     ...(loud ? { log: (line: string) => parentPort?.postMessage(line) } : {}),
   })
   const violations = [...result.violations]
@@ -62,6 +77,7 @@ for (const seed of seeds) {
     const what = fallen instanceof Error ? (fallen.stack ?? fallen.message) : String(fallen)
     violations.push({ rule: 'bug', what, atMs: 0 })
   }
-  parentPort?.postMessage({ ...result, violations } satisfies RunResult)
+  const { user, system } = process.threadCpuUsage()
+  parentPort?.postMessage({ ...result, violations, heap, cpuSeconds: (user + system) / 1e6 } satisfies WorkResult)
   if (untilCaught && violations.length > 0) break
 }

@@ -36,6 +36,8 @@ export interface World {
   readonly price: Price
   readonly oracle: Oracle
   readonly log: (line: string) => void
+  /** Old states that each disk keeps. */
+  readonly backups: number
 }
 
 /** Wall clocks begin here: 2026. */

@@ -37,7 +37,8 @@ export const consumerCheats = [
   'bad-signature',
   'stops-paying',
 ] as const
-export type ConsumerCheat = (typeof consumerCheats)[number]
+/** Who outspends pays in full, from a channel that has not so much: with an accountant who vouches for it. */
+export type ConsumerCheat = (typeof consumerCheats)[number] | 'outspends'
 
 /** A consumer's book that answers as suits it. */
 export function cheatingBook(
@@ -165,7 +166,8 @@ export function cheatingLink(cheat: ProviderCheat, random: Random): (link: Link)
 }
 
 export const accountantLies = ['refuses', 'underpays', 'wrong-lock', 'unsigned', 'forgets'] as const
-export type AccountantLie = (typeof accountantLies)[number]
+/** Who vouches states too much for its partner, and then takes none of its promises over. */
+export type AccountantLie = (typeof accountantLies)[number] | 'vouches'
 
 export interface LieTools {
   readonly random: Random
@@ -183,6 +185,7 @@ export function lieOf(lie: AccountantLie, { random, resign }: LieTools) {
     if (reply.kind === 'refused' || !random.chance(0.5)) return reply
     switch (lie) {
       case 'refuses':
+      case 'vouches':
         return reply
       case 'underpays':
         return resign(reply, { amountLess: 1n })

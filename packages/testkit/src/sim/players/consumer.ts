@@ -47,7 +47,7 @@ export function createConsumerParty(
   const { crypto, profile, policy, network, tunnels, chain } = world
   const keys = keysOf(crypto, number)
   const name = `consumer-${number}`
-  const disk = createDisk()
+  const disk = createDisk(world.backups)
   const channel = channelOf(world, keys.identity)
   let process: Process = { name, alive: false, bornAtMs: 0 }
   let book: PayerBook | undefined

@@ -42,7 +42,7 @@ export function createProviderParty(
   const { crypto, profile, policy, network, tunnels } = world
   const keys = keysOf(crypto, number)
   const name = `provider-${number}`
-  const disk = createDisk()
+  const disk = createDisk(world.backups)
   const host = `198.51.${number}.1`
   let process: Process = { name, alive: false, bornAtMs: 0 }
   let desk: ExchangeDesk | undefined

@@ -48,7 +48,8 @@ test('an accountant that answers before it commits loses answers, and they are c
 test('an accountant that recovers no signature is caught by a promise that was changed after it was signed', {
   timeout,
 }, async () => {
+  // What else it says of the changed one depends on whether a later one of its channel came before.
   await expect(measureSmall('127.0.45.1', 'recovers-nothing')).rejects.toThrow(
-    /changed promise: accepted|good promise: promise-/,
+    /changed promise: (accepted|promise-amount-behind)|good promise: promise-/,
   )
 })

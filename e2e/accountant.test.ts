@@ -2,7 +2,7 @@
  * The accountant over HTTP on a real chain: what it refuses, with which code, and that a refusal changes nothing.
  */
 
-import { type Accountant, type AccountantOptions, startAccountant } from '@myst/accountant'
+import type { Accountant, AccountantOptions } from '@myst/accountant'
 import { createSender } from '@myst/chain'
 import { consumerChannelAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
@@ -62,22 +62,7 @@ afterAll(async () => {
   await world?.close()
 })
 
-const start = (change: Partial<AccountantOptions> = {}) =>
-  startAccountant({
-    profile: world.profile,
-    accountant: world.network.accountant,
-    operatorKey: richKeys.operator,
-    dataDir: `${world.dir}/accountant`,
-    host,
-    port: 4060,
-    collectEveryMs: 3_600_000,
-    collectFrom: 1n,
-    openCost: 0n,
-    partyBytesPerSecond: 1 << 20,
-    trustProxy: false,
-    log: () => {},
-    ...change,
-  })
+const start = (change: Partial<AccountantOptions> = {}) => world.startAccountant(change)
 
 let seed = 1
 const newKey = () => new Uint8Array(32).fill(seed++)

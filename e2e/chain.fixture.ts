@@ -5,9 +5,10 @@
  */
 
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Accountant, type AccountantOptions, startAccountant } from '@myst/accountant'
 import { type ChainProcess, type DevnetContracts, deployDevnet, endProcess, richKeys, startChain } from '@myst/devnet'
 import {
   type Address,
@@ -16,6 +17,7 @@ import {
   type ExchangeReply,
   encodeMessage,
   exchangeReplySchema,
+  formatNetworkProfile,
   maxBatchBytes,
   type NetworkProfile,
   type Schema,
@@ -23,6 +25,7 @@ import {
   signedContent,
   signRequest,
 } from '@myst/protocol'
+import { encryptKey, writeKeyFile } from '@myst/store'
 
 export interface TestChain {
   readonly dir: string
@@ -31,6 +34,10 @@ export interface TestChain {
   /** Names one accountant, at `accountantUrl`. */
   readonly profile: NetworkProfile
   readonly accountantUrl: string
+  /** In this process, with the operator's key; it collects only what a test asks for. */
+  startAccountant(change?: Partial<AccountantOptions>): Promise<Accountant>
+  /** For the accountant as a program: `accountant.json`, with its key and its profile. @returns its path. */
+  writeConfig(): Promise<string>
   close(): Promise<void>
 }
 
@@ -65,6 +72,35 @@ export async function openTestChain(crypto: Crypto, host: string): Promise<TestC
     network,
     profile,
     accountantUrl,
+    startAccountant: (change = {}) =>
+      startAccountant({
+        profile,
+        accountant: network.accountant,
+        operatorKey: richKeys.operator,
+        dataDir: `${dir}/accountant`,
+        host,
+        port: 4060,
+        collectEveryMs: 3_600_000,
+        collectFrom: 1n,
+        openCost: 0n,
+        partyBytesPerSecond: 1 << 20,
+        trustProxy: false,
+        log: () => {},
+        ...change,
+      }),
+    async writeConfig() {
+      const at = (name: string) => join(dir, name)
+      await writeKeyFile(at('pass'), 'correct horse battery\n')
+      await writeKeyFile(
+        at('operator.json'),
+        await encryptKey(crypto, richKeys.operator, 'correct horse battery', 2 ** 10),
+      )
+      await writeFile(at('network.json'), formatNetworkProfile(profile))
+      const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('pass') }
+      const config = { ...files, dataDir: at('data'), host, port: 4060, collectEveryMs: 3_600_000 }
+      await writeFile(at('accountant.json'), JSON.stringify(config))
+      return at('accountant.json')
+    },
     async close() {
       await endProcess(chain.child)
       await rm(dir, { recursive: true, force: true })

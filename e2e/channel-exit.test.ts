@@ -3,7 +3,7 @@
  * it leaves once, and what is promised stays.
  */
 
-import { type Accountant, startAccountant } from '@myst/accountant'
+import type { Accountant } from '@myst/accountant'
 import { createAccountantClient, deriveKeys, systemClock } from '@myst/billing'
 import { mystTokenAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
@@ -26,20 +26,7 @@ let carol: Accountant | undefined
 
 beforeAll(async () => {
   world = await openTestChain(crypto, host)
-  carol = await startAccountant({
-    profile: world.profile,
-    accountant: world.network.accountant,
-    operatorKey: richKeys.operator,
-    dataDir: `${world.dir}/accountant`,
-    host,
-    port: 4060,
-    collectEveryMs: 3_600_000,
-    collectFrom: 1n,
-    openCost: 0n,
-    trustProxy: false,
-    partyBytesPerSecond: 1 << 20,
-    log: () => {},
-  })
+  carol = await world.startAccountant()
 }, 30_000)
 afterAll(async () => {
   await carol?.close()

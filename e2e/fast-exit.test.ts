@@ -3,7 +3,7 @@
  * channel can promise follows the chain through executions, deadlines, restarts and reorgs.
  */
 
-import { type Accountant, type AccountantOptions, startAccountant } from '@myst/accountant'
+import type { Accountant, AccountantOptions } from '@myst/accountant'
 import { createSender, readChannel } from '@myst/chain'
 import { consumerChannelAbi, mystTokenAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
@@ -43,18 +43,9 @@ afterAll(() => world?.close())
 afterEach(() => carol?.close())
 
 async function start(confirmationDepth: number, change: Partial<AccountantOptions> = {}): Promise<void> {
-  carol = await startAccountant({
+  carol = await world.startAccountant({
     profile: { ...world.profile, confirmationDepth },
-    accountant: world.network.accountant,
-    operatorKey: richKeys.operator,
     dataDir: `${world.dir}/accountant-${confirmationDepth}`,
-    host,
-    port: 4060,
-    collectEveryMs: 3_600_000,
-    collectFrom: 1n,
-    openCost: 0n,
-    trustProxy: false,
-    partyBytesPerSecond: 1 << 20,
     log: (line) => logged.push(line),
     ...change,
   })

@@ -8,7 +8,7 @@ import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Accountant, startAccountant } from '@myst/accountant'
+import type { Accountant } from '@myst/accountant'
 import { createAccountantClient, deriveKeys, openExchangeDesk, systemClock } from '@myst/billing'
 import { createSender } from '@myst/chain'
 import { accountantAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
@@ -61,19 +61,7 @@ beforeAll(async () => {
   // Bob's node asks the chain here; what the others ask is not in his way.
   const profile = { ...world.profile, transactorUrls: [transactorUrl] }
   const common = { host, log: () => {} }
-  carol = await startAccountant({
-    ...common,
-    profile,
-    accountant: world.network.accountant,
-    operatorKey: richKeys.operator,
-    dataDir: at('accountant'),
-    port: 4060,
-    collectEveryMs: 3_600_000,
-    collectFrom: 1n,
-    openCost: 0n,
-    trustProxy: false,
-    partyBytesPerSecond: 1 << 20,
-  })
+  carol = await world.startAccountant({ profile })
   transactor = await startTransactor({
     ...defaultTransactorOptions,
     ...common,

@@ -5,16 +5,13 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { endProcess, richKeys } from '@myst/devnet'
-import { formatNetworkProfile, myst } from '@myst/protocol'
-import { encryptKey } from '@myst/store'
+import { endProcess } from '@myst/devnet'
+import { myst } from '@myst/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestChain, postBatch, type TestChain } from './chain.fixture.ts'
 import { createPair, type Pair } from './pair.fixture.ts'
@@ -27,20 +24,14 @@ const stallMs = 5000
 /** The program itself has some 40 open. */
 const descriptors = 96
 let world: TestChain
+let configFile: string
 let pairs: readonly Pair[]
 const amounts = new Map<Pair, bigint>()
 let rounds = 0
 
 beforeAll(async () => {
   world = await openTestChain(crypto, host)
-  const at = (name: string) => join(world.dir, name)
-  writeFileSync(at('pass'), 'correct horse battery\n', { mode: 0o600 })
-  const key = await encryptKey(crypto, richKeys.operator, 'correct horse battery', 2 ** 10)
-  writeFileSync(at('operator.json'), key, { mode: 0o600 })
-  writeFileSync(at('network.json'), formatNetworkProfile(world.profile))
-  const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('pass') }
-  const config = { ...files, dataDir: at('data'), host, port: 4060, collectEveryMs: 3_600_000 }
-  writeFileSync(at('accountant.json'), JSON.stringify(config))
+  configFile = await world.writeConfig()
   const opened: Pair[] = []
   for (let seed = 1; seed <= 10; seed++) opened.push(await createPair(crypto, world, seed, 5n * myst))
   pairs = opened
@@ -49,7 +40,7 @@ afterAll(() => world?.close())
 
 async function startAccountant() {
   const args = ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, process.execPath, programPath]
-  const child = spawn('sh', [...args, join(world.dir, 'accountant.json')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('sh', [...args, configFile], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(createInterface({ input: child.stdout }), 'line')
   return child
 }

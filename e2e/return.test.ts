@@ -3,8 +3,6 @@
  * promised meanwhile. Real desks, a real accountant that is killed, a real chain. 200 providers; 1,000 with MYST_LONG=1.
  */
 
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAccountantClient, deriveKeys, type ExchangeDesk, openExchangeDesk, systemClock } from '@myst/billing'
 import { loadNativeCrypto } from '@myst/crypto-native'
@@ -13,7 +11,6 @@ import {
   type Address,
   channelAddress,
   concatBytes,
-  formatNetworkProfile,
   fromHex,
   hashPromise,
   myst,
@@ -21,7 +18,7 @@ import {
   toHex,
   uintToBytes,
 } from '@myst/protocol'
-import { createMemoryStore, encryptKey } from '@myst/store'
+import { createMemoryStore } from '@myst/store'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestChain, type TestChain } from './chain.fixture.ts'
 import { createPrograms, type Started } from './program.fixture.ts'
@@ -34,9 +31,9 @@ const step = 3n * 10n ** 15n + 1n
 /** One address asks for all of them here: it may ask 50 times a second, so a thousand need a minute and a half. */
 const patience = { timeout: 180_000, interval: 250 }
 let world: TestChain
+let configFile: string
 const programs = createPrograms(() => world.dir)
 const desks: Provider[] = []
-const at = (name: string) => join(world.dir, name)
 
 interface Provider {
   readonly desk: ExchangeDesk
@@ -47,13 +44,7 @@ interface Provider {
 
 beforeAll(async () => {
   world = await openTestChain(crypto, host)
-  writeFileSync(at('pass'), 'correct horse battery\n', { mode: 0o600 })
-  const key = await encryptKey(crypto, richKeys.operator, 'correct horse battery', 2 ** 10)
-  writeFileSync(at('operator.json'), key, { mode: 0o600 })
-  writeFileSync(at('network.json'), formatNetworkProfile(world.profile))
-  const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('pass') }
-  const config = { ...files, dataDir: at('data'), host, port: 4060, collectEveryMs: 3_600_000 }
-  writeFileSync(at('accountant.json'), JSON.stringify(config))
+  configFile = await world.writeConfig()
 }, 60_000)
 
 afterAll(async () => {
@@ -63,7 +54,7 @@ afterAll(async () => {
 })
 
 async function startAccountant(): Promise<Started> {
-  const up = programs.start(programPath, [at('accountant.json')])
+  const up = programs.start(programPath, [configFile])
   await expect.poll(up.said, { timeout: 40_000, interval: 50 }).toContain('"ready":true')
   return up
 }

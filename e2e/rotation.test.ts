@@ -3,7 +3,7 @@
  * a provider without any guarantee is paid in full.
  */
 
-import { type Accountant, type AccountantOptions, startAccountant } from '@myst/accountant'
+import type { Accountant, AccountantOptions } from '@myst/accountant'
 import { createSender } from '@myst/chain'
 import { accountantAbi, mystTokenAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
@@ -46,22 +46,7 @@ async function start(change: Partial<AccountantOptions>): Promise<{ readonly end
   const lost = Promise.withResolvers<Fault>()
   await carol?.close()
   carol = undefined
-  carol = await startAccountant({
-    profile: world.profile,
-    accountant: world.network.accountant,
-    operatorKey: richKeys.operator,
-    dataDir: `${world.dir}/accountant`,
-    host,
-    port: 4060,
-    collectEveryMs: 3_600_000,
-    collectFrom: 1n,
-    openCost: 0n,
-    trustProxy: false,
-    partyBytesPerSecond: 1 << 20,
-    log: () => {},
-    onLost: lost.resolve,
-    ...change,
-  })
+  carol = await world.startAccountant({ onLost: lost.resolve, ...change })
   return { ended: lost.promise }
 }
 

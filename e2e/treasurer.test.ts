@@ -142,7 +142,7 @@ test('before one settlement can start a punishment it says how much MYST avoids 
   await here.world.network.faucet(here.world.network.accountant, await askedFor())
   await expect.poll(alarms, { ...soon, timeout: 30_000 }).toEqual([])
   expect(await here.punishedSince()).toBe(0n)
-  expect((await here.providerOf(dave)).guarantee).toBe(900n * myst)
+  await expect.poll(async () => (await here.providerOf(dave)).guarantee, soon).toBe(900n * myst)
 }, 120_000)
 
 test('what consumers owe is brought home before anybody must send money', async () => {

@@ -3,7 +3,7 @@
  * money out of the channel, and then he settles. On the real chain, against the real accountant: they gain nothing.
  */
 
-import { type Accountant, startAccountant } from '@myst/accountant'
+import type { Accountant } from '@myst/accountant'
 import { createSender, readChannel } from '@myst/chain'
 import { accountantAbi, consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
@@ -47,23 +47,10 @@ test('who withholds the preimage and exits gains nothing', async () => {
   const world = await openTestChain(crypto, host)
   let carol: Accountant | undefined
   try {
-    const { dir, profile, accountantUrl: url } = world
+    const { accountantUrl: url } = world
     const { client } = world.chain
     const { contracts, accountant, faucet } = world.network
-    carol = await startAccountant({
-      profile,
-      accountant,
-      operatorKey: richKeys.operator,
-      dataDir: `${dir}/accountant`,
-      host,
-      port: 4060,
-      collectEveryMs: 300,
-      collectFrom: 1n,
-      openCost: 0n,
-      partyBytesPerSecond: 1 << 20,
-      trustProxy: false,
-      log: () => {},
-    })
+    carol = await world.startAccountant({ collectEveryMs: 300 })
     const sender = createSender(client, richKeys.transactor)
     const channel = channelAddress(crypto, contracts, erin, accountant)
     await faucet(channel, paidIn)

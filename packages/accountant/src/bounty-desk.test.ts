@@ -49,15 +49,8 @@ test('a plan is granted up to what is spare, to the unit, and not again', async 
   }
 })
 
-test('two plans at once are not both covered by the same money', async () => {
-  const one = desk()
-  const plans = [1n, 2n, 3n].map((atMs) => one.grant(planOf(40n, bob.identity, atMs)))
-  const granted = (await Promise.all(plans)).map(({ ok }) => ok)
-  expect(granted).toEqual([true, true, false])
-})
-
-test('what was granted and what of it was promised since the figures were summed up is not spare', async () => {
-  await desk().grant(planOf(60n))
+/** Bob's next batch, by which he is promised what he was granted. */
+function takeBounties() {
   const provider = bob.identity
   const batch = {
     provider,
@@ -67,10 +60,22 @@ test('what was granted and what of it was promised since the figures were summed
     takesBounty: true,
     items: [],
   }
-  await ledger.apply(commandOf({ ...batch, lastPreimage: preimageOf(provider, 1n) }))
+  return ledger.apply(commandOf({ ...batch, lastPreimage: preimageOf(provider, 1n) }))
+}
+
+test('two plans at once are not both covered by the same money', async () => {
+  const one = desk()
+  const plans = [1n, 2n, 3n].map((atMs) => one.grant(planOf(40n, bob.identity, atMs)))
+  const granted = (await Promise.all(plans)).map(({ ok }) => ok)
+  expect(granted).toEqual([true, true, false])
+})
+
+test('what was granted and what of it was promised since the figures were summed up is not spare', async () => {
+  await desk().grant(planOf(60n))
+  await takeBounties()
   for (const looked of [false, true]) {
     if (looked) await look()
-    expect(await desk().grant(planOf(47n, provider, 2n))).toMatchObject({ refusal: { code: 'bounty-uncovered' } })
+    expect(await desk().grant(planOf(47n, bob.identity, 2n))).toMatchObject({ refusal: { code: 'bounty-uncovered' } })
   }
 })
 
@@ -96,16 +101,8 @@ test('nothing of a plan is granted where a row is for a stranger, or before the 
 
 test('proven is what consumers signed for: no bounty, and nothing that was lost', async () => {
   await desk().grant(planOf(60n))
+  await takeBounties()
   const provider = bob.identity
-  const batch = {
-    provider,
-    epoch: 2n,
-    hashlock: lockOf(provider, 2n),
-    previousAmount: 27n,
-    takesBounty: true,
-    items: [],
-  }
-  await ledger.apply(commandOf({ ...batch, lastPreimage: preimageOf(provider, 1n) }))
   const { promise } = ledger.get('providers', carol.identity) ?? {}
   if (promise === undefined) throw new Error('not there')
   const shown = { ...promise, epoch: 2n, amount: 40n }

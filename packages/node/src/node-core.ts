@@ -9,6 +9,8 @@
 
 import type { Address, Bytes32, Price } from '@myst/protocol'
 import type { Endpoint } from '@myst/vpn'
+import type { Errand } from './leaving/errand.ts'
+import type { SettlementPreview } from './settlement/settler.ts'
 
 export interface NodeCore {
   readonly identity: Address
@@ -241,16 +243,7 @@ export interface SettlementView {
   readonly refused: readonly AlarmView[]
 }
 
-export interface SettlementPreviewView {
-  readonly accountant: Address
-  /** What the contract would pay, the fee included. */
-  readonly due: bigint
-  readonly fee: bigint
-  readonly arrives: bigint
-  /** The accountant itself where it goes into stake. */
-  readonly to: Address
-  /** Its URL, or `wallet`. */
-  readonly transactor: string
+export interface SettlementPreviewView extends Omit<SettlementPreview, 'gas' | 'refusal'> {
   /** At most, in the chain's coin, where our own wallet pays it. */
   readonly gas?: bigint
   /** Why it would not be settled now. */
@@ -292,15 +285,7 @@ export interface PaymentView {
 }
 
 /** One sum on its way home. */
-export interface ErrandView {
-  readonly kind: 'earnings' | 'channel' | 'stake' | 'wallet'
-  readonly accountant?: Address
-  readonly state: 'done' | 'working' | 'waiting' | 'stuck' | 'left'
-  /** Still to come. */
-  readonly amount: bigint
-  /** When a delay of the contracts is over. */
-  readonly dueAtMs?: number
-  readonly hash?: Bytes32
+export interface ErrandView extends Omit<Errand, 'problem'> {
   readonly problem?: AlarmView
 }
 

@@ -95,6 +95,8 @@ const steadyMs = 30_000
 const partingMs = 3_000
 /** Before the money ends the person hears of it, and has time to do something about it. */
 const warnMs = 600_000
+/** Its channel is looked at so often while there is enough on it: a look is some calls of the chain. */
+const calmMs = 30_000
 /** The session ends by itself while what it cost is still within its limits: so long at its pace before they are reached. */
 const reserveMs = 2 * keepAliveMs
 
@@ -337,8 +339,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   /** Warns before the money ends, and ends the session while all of it can be paid. */
   async function lookAtMoney(session: Live): Promise<void> {
     const { terms, pacer } = session
-    // An old view will do: the provider counts no more than it was shown.
-    const { capacity } = await deps.funds.read().catch(() => ({ capacity: session.shownCapacity }))
+    const capacity = await capacityWithin(session, calmMs)
     if (live !== session || session.parting === true) return
     const nowMs = clock.elapsedMs()
     const bytes = stats.sentBytes + stats.receivedBytes
@@ -354,7 +355,10 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     ]) as MoneyLeft
     const free = left.amount - owed
     if (free <= pacer.costOf(reserveMs)) {
-      const toppedUp = left.limit === 'channel' && capacity - book.amount - owed > 2n * pacer.costOf(warnMs)
+      if (left.limit !== 'channel') return endFor(session, moneyReasons[left.limit])
+      const now = await capacityWithin(session, 0)
+      if (live !== session) return
+      const toppedUp = now - book.amount - owed > 2n * pacer.costOf(warnMs)
       return toppedUp ? renew(session) : endFor(session, moneyReasons[left.limit])
     }
     const lastsMs = pacer.lastsMs(free)
@@ -365,6 +369,12 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     }
     warning = next
     deps.onChange()
+  }
+
+  /** An old view will do while there is enough: the provider counts no more than it was shown. */
+  async function capacityWithin({ shownCapacity }: Live, maxAgeMs: number): Promise<bigint> {
+    const { capacity } = await deps.funds.read(maxAgeMs).catch(() => ({ capacity: shownCapacity }))
+    return capacity
   }
 
   async function endFor(session: Live, why: string): Promise<void> {

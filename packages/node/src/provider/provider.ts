@@ -6,14 +6,13 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { type Clock, type ExchangeDesk, type NodeKeys, openTill, type PaymentPolicy } from '@myst/billing'
+import { openTill, type TillDeps, type TillOptions } from '@myst/billing'
 import type { Link } from '@myst/link'
 import type { ItemOutcome } from '@myst/payments'
 import {
   type Address,
   assert,
   type Bytes32,
-  type Crypto,
   decodeMessage,
   emptySchema,
   encodeMessage,
@@ -30,7 +29,6 @@ import {
   toHex,
   toProviderSchema,
 } from '@myst/protocol'
-import type { RecordStore } from '@myst/store'
 import type { Offer } from '@myst/vpn'
 import { carrierOf } from '../session-carrier.ts'
 import { type ProviderSession, runProviderSession } from './provider-session.ts'
@@ -51,25 +49,16 @@ export interface Provider {
   close(): Promise<void>
 }
 
-export interface ProviderDeps {
-  readonly crypto: Crypto
-  readonly clock: Clock
-  readonly store: RecordStore
-  readonly desks: () => ReadonlyMap<Address, ExchangeDesk>
-  /** False: nobody is served, and nobody new is taken, until what is owed is settled. */
-  readonly mayEarn?: () => boolean
+export interface ProviderDeps extends TillDeps {
   readonly serviceOf: (serviceType: string) => OfferedService | undefined
   /** A session was accepted: what the tunnel's own path needs can start now. */
   readonly onSession: (link: Link, session: ProviderSession, usePath: UsePath | undefined) => void
-  readonly log: (line: string) => void
 }
 
 type UsePath = NonNullable<Awaited<ReturnType<Offer['accept']>>['usePath']>
 
-export interface ProviderOptions {
-  readonly keys: NodeKeys
+export interface ProviderOptions extends TillOptions {
   readonly profile: NetworkProfile
-  readonly policy: PaymentPolicy
 }
 
 /** Sessions at once; each holds a tunnel, a link and a few timers. */
@@ -78,14 +67,14 @@ const maxSessions = 1000
 const replaceWaitMs = 2_000
 
 export function createProvider(deps: ProviderDeps, { keys, profile, policy }: ProviderOptions): Provider {
-  const { crypto, clock, store, mayEarn = () => true, log } = deps
+  const { crypto, clock, mayEarn = () => true, log } = deps
   const sessions = new Map<Bytes32, ProviderSession>()
   /** A session is spoken of on its own link only: it belongs to who opened it. */
   const linked = new WeakMap<Link, ProviderSession>()
   /** Links whose session is being opened: each holds its place among the sessions already. */
   const opening = new Set<Link>()
   let stopping = false
-  const till = openTill({ crypto, clock, store, desks: deps.desks, mayEarn, log }, { keys, profile, policy })
+  const till = openTill(deps, { keys, profile, policy })
 
   /** Link and place are taken before the first wait: one request, sent many times at once, opens one session. */
   async function open(link: Link, checked: CheckedRequest): Promise<Uint8Array> {

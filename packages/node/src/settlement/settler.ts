@@ -74,8 +74,9 @@ export interface SettlementPreview {
   readonly due: bigint
   readonly fee: bigint
   readonly arrives: bigint
+  /** The accountant itself where it goes into stake. */
   readonly to: Address
-  /** Who would carry it. */
+  /** Who would carry it: a URL, or `wallet`. */
   readonly transactor: string
   /** At most, in the chain's coin, where our own wallet pays it. */
   readonly gas: bigint | undefined

@@ -52,6 +52,7 @@ export interface ChannelViewOptions {
 }
 
 export interface ChannelView {
+  channelOf(consumer: Address): Address
   /**
    * @param needed an amount: a state of the last minutes will do if it allows so much. Absent: what the chain shows now.
    * @throws Fault `chain-unreachable`, `chain-stale` where there is no state of a head younger than an hour, or an RPC that
@@ -90,7 +91,7 @@ export function createChannelView(
   const seen = new Map<Address, Seen>()
   const reading = new Map<Address, Promise<ChannelStanding>>()
 
-  const addressOf = (consumer: Address) =>
+  const channelOf = (consumer: Address) =>
     seen.get(consumer)?.standing.channel ?? channelAddress(deps.crypto, profile.contracts, consumer, options.accountant)
 
   /** An address that is not deployed counts only when it can bear what opening it costs. */
@@ -121,7 +122,7 @@ export function createChannelView(
   }
 
   async function read(consumer: Address): Promise<ChannelStanding> {
-    const channel = addressOf(consumer)
+    const channel = channelOf(consumer)
     const answers = await Promise.allSettled(deps.clients.map((client) => readFrom(client, consumer, channel)))
     const states = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
     const before = seen.get(consumer)?.standing
@@ -166,6 +167,7 @@ export function createChannelView(
   }
 
   return {
+    channelOf,
     known: serving,
     async look(consumer, needed) {
       const serves = serving(consumer, needed)

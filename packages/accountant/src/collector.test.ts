@@ -45,6 +45,7 @@ function collectorOf(setting: Setting) {
   const faults: string[] = []
   let looks = 0
   const channels: ChannelView = {
+    channelOf,
     async look(consumer): Promise<ChannelStanding> {
       looks += 1
       const paid = settled.get(consumer) ?? 0n

@@ -48,7 +48,8 @@ async function serviceOf(look: ChannelView['look']) {
     crypto,
     sign: createSigner(crypto, domain, sign),
   })
-  const channels: ChannelView = { look, known: () => undefined, forget() {} }
+  const channelOf = (consumer: Address) => channelAddress(crypto, contracts, consumer, accountant)
+  const channels: ChannelView = { channelOf, look, known: () => undefined, forget() {} }
   return createExchangeService(
     { crypto, ledger, channels, findSigners, sign, now: Date.now },
     { chainId: domain.chainId, accountant, feeRate: 0, minDelta: 1n },

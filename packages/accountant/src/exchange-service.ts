@@ -34,7 +34,6 @@ import {
   type Ledger,
 } from './ledger/index.ts'
 import type { SignHashes } from './sign-decisions.ts'
-import type { ItemSigner } from './signatures/batch-signers.ts'
 import type { SignaturePool } from './signatures/pool.ts'
 
 export interface ExchangeService {
@@ -69,14 +68,11 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
   const domain: Domain = { chainId, verifyingContract: options.accountant }
 
   /** A channel is looked at only for its own consumer: a stranger's promises cost no call of the chain. */
-  function factsOf(
-    { consumer, promise }: SignedPromise,
-    { channel, signer }: ItemSigner,
-  ): ItemFacts | Promise<ItemFacts> {
-    if (signer !== consumer) return { channel, capacity: 0n, exit: 'none', ...(signer === undefined ? {} : { signer }) }
-    const seen = ({ capacity, exit, block }: ChannelStanding): ItemFacts => {
+  function factsOf({ consumer, promise }: SignedPromise, isSigned: boolean): ItemFacts | Promise<ItemFacts> {
+    if (!isSigned) return { channel: channels.channelOf(consumer), capacity: 0n, exit: 'none' }
+    const seen = ({ channel, capacity, exit, block }: ChannelStanding): ItemFacts => {
       const of = ledger.get('fastExits', channel) === undefined ? {} : { block }
-      return { channel, capacity, exit, signer, ...of }
+      return { channel, capacity, exit, signer: consumer, ...of }
     }
     // Most often nobody is asked, and sixty-four promises need no sixty-four turns.
     const known = channels.known(consumer, promise.amount)
@@ -87,14 +83,14 @@ export function createExchangeService(deps: ExchangeDeps, options: ExchangeOptio
   async function exchangeOnce(batch: Batch, signed: SignedContent): Promise<ExchangeResult> {
     // Whatever its digest, such a batch credits nothing.
     const isOver = exchangeWithoutItems(ledger, crypto, { batch, digest: zeroBytes32 }) !== undefined
-    const { digest, items, isSignedByProvider } = await findSigners(signed, !isOver)
+    const { digest, isSignedByProvider, signed: bySigner } = await findSigners(signed, !isOver)
     if (!isSignedByProvider)
       return { kind: 'refused', refusal: { code: 'batch-wrong-signer', provider: batch.provider } }
     const known = exchangeWithoutItems(ledger, crypto, { batch, digest })
     if (known !== undefined) return known
     // Meanwhile it has become one that can be credited.
     if (isOver) return exchangeOnce(batch, signed)
-    const found = batch.items.map((item, index) => factsOf(item, items[index] as ItemSigner))
+    const found = batch.items.map((item, index) => factsOf(item, bySigner[index] === 1))
     const facts = await Promise.all(found)
     return ledger.apply({ kind: 'exchange', batch, content: signed.content, digest, facts, feeRate, minDelta })
   }

@@ -58,6 +58,7 @@ async function open(): Promise<void> {
       crypto,
       ledger,
       channels: {
+        channelOf: () => standing.channel,
         async look() {
           if (away) throw new Fault('chain-unreachable')
           return standing

@@ -156,7 +156,8 @@ test('what the ledger knows is no news, and begins nothing', async () => {
   const found = createSignerFinder(crypto, place)(batch, true)
   const decoded = decodeMessage(batchContent.schema, batch.content)
   if (!decoded.ok) throw new Error(decoded.refusal.code)
-  const facts = found.items.map((item) => ({ ...item, signer: alice, capacity: 10n, exit: 'none' as const }))
+  const channel = channelAddress(crypto, contracts, alice, accountant)
+  const facts = [{ channel, signer: alice, capacity: 10n, exit: 'none' as const }]
   const terms = { feeRate: 0, minDelta: 1n }
   await ledger.apply({
     kind: 'exchange',

@@ -95,6 +95,8 @@ export function createRecoveryService(deps: RecoveryDeps, options: RecoveryOptio
     }
   }
 
+  const channelOf = (consumer: Address) => channelAddress(crypto, options.contracts, consumer, accountant)
+
   const newestEpochOf = (provider: Address) => {
     const epoch = ledger.get('providers', provider)?.promise.epoch
     return epoch === undefined ? {} : { newestEpoch: epoch }
@@ -120,7 +122,7 @@ export function createRecoveryService(deps: RecoveryDeps, options: RecoveryOptio
     if (batch.value.provider !== provider) return refusedOffer({ code: 'recovery-wrong-provider', provider })
     const opened = openAnswer(request.answer)
     if ('kind' in opened) return opened
-    const { digest, items, isSignedByProvider } = await deps.findSigners(request.batch, true)
+    const { digest, isSignedByProvider, signed } = await deps.findSigners(request.batch, true)
     if (!isSignedByProvider) return refusedOffer({ code: 'recovery-wrong-signer', provider })
     await noteNewer(opened.promise)
     const { knownPreimage } = request.kind === 'batch-after-hole' ? request : {}
@@ -131,7 +133,10 @@ export function createRecoveryService(deps: RecoveryDeps, options: RecoveryOptio
       content: request.batch.content,
       digest,
       answer: request.answer,
-      facts: items.map(({ channel, signer }) => ({ channel, ...(signer === undefined ? {} : { signer }) })),
+      facts: batch.value.items.map(({ consumer }, index) => ({
+        channel: channelOf(consumer),
+        ...(signed[index] === 1 ? { signer: consumer } : {}),
+      })),
       afterHole: request.kind === 'batch-after-hole',
       ...(knownPreimage === undefined ? {} : { knownPreimage }),
     })
@@ -154,7 +159,7 @@ export function createRecoveryService(deps: RecoveryDeps, options: RecoveryOptio
     if (!isOurs(promise)) return refusedOffer({ code: 'recovery-wrong-operator' })
     await noteNewer(promise)
     const totals = credited.map(({ consumer, id, total }) => {
-      return { channel: channelAddress(crypto, options.contracts, consumer, accountant), id, total }
+      return { channel: channelOf(consumer), id, total }
     })
     const preimage = knownPreimage === undefined ? {} : { knownPreimage }
     return ledger.apply({ kind: 'adopt-newest', promise, ...preimage, credited: totals })

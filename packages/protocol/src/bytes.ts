@@ -55,6 +55,21 @@ const nibbles = Uint8Array.from({ length: 128 }, (_, code) => {
   return value < 0 ? 0x10 : value
 })
 const nibble = (code: number): number => nibbles[code] ?? 0x10
+const lowerNibbles = nibbles.map((value, code) => (code < 0x60 && value > 9 ? 0x10 : value))
+const lowerNibble = (code: number): number => lowerNibbles[code] ?? 0x10
+
+/** Writes the bytes of an identifier, lower-case, from `at` on. @returns false where it is none of so many bytes. */
+export function writeIdentifier(into: Uint8Array, at: number, hex: string, length: number): boolean {
+  if (hex.length !== 2 + 2 * length || !hex.startsWith('0x')) return false
+  let wrong = 0
+  for (let index = 0; index < length; index++) {
+    const high = lowerNibble(hex.charCodeAt(2 * index + 2))
+    const low = lowerNibble(hex.charCodeAt(2 * index + 3))
+    wrong |= high | low
+    into[at + index] = (high << 4) | low
+  }
+  return wrong <= 0xf
+}
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0
@@ -75,23 +90,23 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 /** Big-endian, `length` bytes. @throws RangeError where the value is negative or needs more bytes: nothing is ever truncated. */
 export function uintToBytes(value: bigint, length = 32): Uint8Array {
   if (value < 0n || value >> BigInt(8 * length) !== 0n) throw new RangeError(`${value} does not fit ${length} bytes`)
-  if (length === 32) return wordOf(value)
-  return fromHex(`0x${value.toString(16).padStart(2 * length, '0')}`)
-}
-
-/** The usual length, without a string in between: each promise has six of them. */
-function wordOf(value: bigint): Uint8Array {
+  if (length !== 32) return fromHex(`0x${value.toString(16).padStart(2 * length, '0')}`)
   const bytes = new Uint8Array(32)
-  const words = new DataView(bytes.buffer)
-  words.setBigUint64(24, value & low64)
-  if (value > low64) {
-    words.setBigUint64(16, (value >> 64n) & low64)
-    words.setBigUint64(8, (value >> 128n) & low64)
-    words.setBigUint64(0, value >> 192n)
-  }
+  writeUint(bytes, 0, value)
   return bytes
 }
-const low64 = 2n ** 64n - 1n
+
+/** 32 bytes from `at` on, which hold zeros. Without a string in between: each promise has six of them. @throws RangeError as `uintToBytes`. */
+export function writeUint(into: Uint8Array, at: number, value: bigint): void {
+  if (value < 0n || value >> 256n !== 0n) throw new RangeError(`${value} does not fit 32 bytes`)
+  let rest = value
+  for (let end = at + 32; rest > 0n; end -= 8, rest >>= 64n) {
+    let [high, low] = [Number((rest >> 32n) & low32), Number(rest & low32)]
+    for (let byte = end - 1; byte >= end - 4; byte--, low >>>= 8) into[byte] = low
+    for (let byte = end - 5; byte >= end - 8; byte--, high >>>= 8) into[byte] = high
+  }
+}
+const low32 = 0xffff_ffffn
 
 export function bytesToUint(bytes: Uint8Array): bigint {
   let value = 0n

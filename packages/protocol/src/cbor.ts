@@ -158,7 +158,8 @@ function readValue(reader: Reader, depth: number): CborValue {
     case major.uint:
       return argument < 0x1_0000_0000 ? BigInt(argument) : reader.wide
     case major.bytes:
-      return take(reader, argument).slice()
+      reader.offset += count(reader, argument)
+      return reader.bytes.slice(reader.offset - argument, reader.offset)
     case major.text:
       return readText(reader, argument, at)
     case major.array:
@@ -182,13 +183,23 @@ function readHead(reader: Reader): void {
   reader.argument = info
   if (info < 24) return
   if (info > 27 || type === major.simple) throw new RangeError(`unsupported head at ${at}`)
-  let argument = 0
   const size = 1 << (info - 24)
-  const bytes = take(reader, size)
-  for (let index = 0; index < size; index++) argument = argument * 256 + (bytes[index] as number)
+  count(reader, size)
+  const argument = size < 8 ? readNumber(reader, size) : readWide(reader)
   if (argument < (leastOf[info - 24] as number)) throw new RangeError(`not the shortest form at ${at}`)
   reader.argument = argument
-  if (info === 27) reader.wide = bytesToUint(bytes)
+}
+
+function readNumber(reader: Reader, bytes: number): number {
+  let value = 0
+  for (let left = bytes; left > 0; left--) value = value * 256 + (reader.bytes[reader.offset++] as number)
+  return value
+}
+
+function readWide(reader: Reader): number {
+  const [high, low] = [readNumber(reader, 4), readNumber(reader, 4)]
+  reader.wide = (BigInt(high) << 32n) | BigInt(low)
+  return high * 0x1_0000_0000 + low
 }
 /** The smallest argument of a head with 1, 2, 4 and 8 bytes. */
 const leastOf = [24, 0x100, 0x1_0000, 0x1_0000_0000]

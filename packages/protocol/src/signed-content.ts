@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Address, toHex } from './bytes.ts'
+import { type Address, type Bytes32, toHex } from './bytes.ts'
 import type { Crypto } from './crypto.ts'
 import { accept, refuse, type Verdict } from './failure.ts'
 import {
@@ -44,9 +44,16 @@ export const contentType = <T>(name: string, schema: Schema<T>, maxBytes = maxMe
 export const signedContent = (maxBytes = maxMessageBytes): Schema<SignedContent> =>
   message({ content: field(0, bytes(maxBytes)), signature: field(1, signature) })
 
+/** keccak256 of the bytes: a name for them. */
+export const digestOf = (crypto: Crypto, content: Uint8Array): Bytes32 => toHex(crypto.keccak256(content))
+
 /** What a signature of such content is over. 32 bytes. */
 export const hashContent = <T>(crypto: Crypto, domain: Domain, type: ContentType<T>, content: Uint8Array) =>
-  hashTypedData(crypto, domain, type.struct, { content: toHex(crypto.keccak256(content)) })
+  hashDigest(crypto, domain, type, digestOf(crypto, content))
+
+/** The same, for who has the digest already: of a long content it is the larger part of the work. */
+export const hashDigest = <T>(crypto: Crypto, domain: Domain, type: ContentType<T>, digest: Bytes32) =>
+  hashTypedData(crypto, domain, type.struct, { content: digest })
 
 export function signContent<T>(
   crypto: Crypto,

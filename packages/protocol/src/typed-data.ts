@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Address, type Bytes32, concatBytes, fromHex, isAddress, isBytes32, uintToBytes } from './bytes.ts'
+import { type Address, type Bytes32, concatBytes, uintToBytes, writeIdentifier, writeUint } from './bytes.ts'
 import type { Crypto } from './crypto.ts'
 
 interface AtomValues {
@@ -65,22 +65,20 @@ function nestedStructs(type: Struct): Struct[] {
 
 /** `hashStruct` of EIP-712: keccak256(typeHash ‖ words). 32 bytes. @throws RangeError where a value is out of range. */
 export function hashStruct<S extends Struct>(crypto: Crypto, type: S, value: ValueOf<S>): Uint8Array {
-  const known = constantHashes.get(crypto)?.get(value)
+  const isConstant = Object.isFrozen(value)
+  const known = isConstant ? constantHashes.get(crypto)?.get(value) : undefined
   if (known?.type === type) return known.hash
-  const fields = fieldsOf(type)
-  const words = new Uint8Array(32 * (1 + fields.length))
-  words.set(typeHash(crypto, type))
+  const { words, fields } = layoutOf(crypto, type)
+  words.fill(0, 32)
   let at = 32
   for (const [name, of] of fields) {
     const field = (value as Record<string, unknown>)[name]
-    const word =
-      typeof of === 'string' ? wordOf(crypto, of, field, name) : hashStruct(crypto, of, field as ValueOf<Struct>)
-    // The short ones are numbers and addresses, to the right.
-    words.set(word, at + 32 - word.length)
+    if (typeof of === 'string') writeAtom(crypto, words, at, of, field, name)
+    else words.set(hashStruct(crypto, of, field as ValueOf<Struct>), at)
     at += 32
   }
   const hash = crypto.keccak256(words)
-  if (Object.isFrozen(value)) remember(crypto, value, { type, hash })
+  if (isConstant) remember(crypto, value, { type, hash })
   return hash
 }
 
@@ -96,12 +94,24 @@ function remember(crypto: Crypto, value: object, constant: ConstantHash): void {
   constantHashes.set(crypto, hashes.set(value, constant))
 }
 
-const fieldLists = new WeakMap<Struct, readonly [string, Atom | Struct][]>()
+/** What all values of a struct share. By crypto, since a toy one has a toy hash. */
+interface Layout {
+  /** The type's hash, and room for a word of each field: written anew for each value, since no struct is within itself. */
+  readonly words: Uint8Array
+  readonly fields: readonly [string, Atom | Struct][]
+}
+const layouts = new WeakMap<Crypto, WeakMap<Struct, Layout>>()
 
-function fieldsOf(type: Struct): readonly [string, Atom | Struct][] {
-  const known = fieldLists.get(type) ?? Object.entries(type.fields)
-  fieldLists.set(type, known)
-  return known
+function layoutOf(crypto: Crypto, type: Struct): Layout {
+  const known = layouts.get(crypto) ?? new WeakMap<Struct, Layout>()
+  const before = known.get(type)
+  if (before !== undefined) return before
+  const fields = Object.entries(type.fields)
+  const words = new Uint8Array(32 * (1 + fields.length))
+  words.set(crypto.keccak256(text.encode(typeString(type))))
+  const layout = { words, fields }
+  layouts.set(crypto, known.set(type, layout))
+  return layout
 }
 
 /** What is signed: keccak256(0x19 0x01 ‖ domain separator ‖ struct hash). 32 bytes. */
@@ -118,10 +128,15 @@ export const hashForDomain = (crypto: Crypto, domain: Domain, structHash: Uint8A
   hashUnderSeparator(crypto, domainSeparator(crypto, domain), structHash)
 
 /** For who hashes many structs of one domain. */
-export const hashUnderSeparator = (crypto: Crypto, separator: Uint8Array, structHash: Uint8Array): Uint8Array =>
-  crypto.keccak256(concatBytes(prefix, separator, structHash))
+export function hashUnderSeparator(crypto: Crypto, separator: Uint8Array, structHash: Uint8Array): Uint8Array {
+  signable.set(separator, 2)
+  signable.set(structHash, 34)
+  return crypto.keccak256(signable)
+}
 
-const prefix = Uint8Array.of(0x19, 0x01)
+/** 0x19 0x01, and room for two words. */
+const signable = new Uint8Array(66)
+signable.set([0x19, 0x01])
 const text = new TextEncoder()
 const contractDomainType = 'EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)'
 const networkDomainType = 'EIP712Domain(string name,string version,bytes32 salt)'
@@ -142,9 +157,15 @@ export function domainSeparator(crypto: Crypto, domain: Domain): Uint8Array {
           constant('Mysterium Payments'),
           constant('1'),
           uintToBytes(domain.chainId),
-          leftPad(wordOf(crypto, 'address', domain.verifyingContract, 'verifyingContract')),
+          addressWord(crypto, domain.verifyingContract),
         ),
   )
+}
+
+function addressWord(crypto: Crypto, address: Address): Uint8Array {
+  const word = new Uint8Array(32)
+  writeAtom(crypto, word, 0, 'address', address, 'verifyingContract')
+  return word
 }
 
 /** Of texts that this program writes itself, so there are few: hashed once. By crypto, since a toy one has a toy hash. */
@@ -159,44 +180,34 @@ function textHash(crypto: Crypto, value: string): Uint8Array {
   return hash
 }
 
-const typeStrings = new WeakMap<Struct, string>()
-
-function typeHash(crypto: Crypto, type: Struct): Uint8Array {
-  const known = typeStrings.get(type)
-  if (known !== undefined) return textHash(crypto, known)
-  typeStrings.set(type, typeString(type))
-  return typeHash(crypto, type)
+/** One word, 32 bytes from `at` on, which hold zeros. */
+function writeAtom(crypto: Crypto, words: Uint8Array, at: number, atom: Atom, value: unknown, name: string): void {
+  if (!isWritten(crypto, words, at, atom, value)) throw new RangeError(`${name} is no ${atom}`)
 }
 
-/** The bytes of a word, without the zeros before them where there are any. */
-function wordOf(crypto: Crypto, atom: Atom, value: unknown, name: string): Uint8Array {
+function isWritten(crypto: Crypto, words: Uint8Array, at: number, atom: Atom, value: unknown): boolean {
   switch (atom) {
     case 'uint256':
     case 'uint64':
-      if (typeof value !== 'bigint') break
-      return uintToBytes(value, atom === 'uint64' ? 8 : 32)
+      if (typeof value !== 'bigint' || (atom === 'uint64' && value >> 64n !== 0n)) return false
+      writeUint(words, at, value)
+      return true
     case 'uint8':
-      if (typeof value !== 'number' || !Number.isInteger(value)) break
-      return uintToBytes(BigInt(value), 1)
+      if (typeof value !== 'number' || (value & 0xff) !== value) return false
+      words[at + 31] = value
+      return true
     case 'bool':
-      if (typeof value !== 'boolean') break
-      return uintToBytes(value ? 1n : 0n, 1)
+      if (typeof value !== 'boolean') return false
+      words[at + 31] = value ? 1 : 0
+      return true
     case 'address':
-      if (!isAddress(value)) break
-      return fromHex(value)
+      return typeof value === 'string' && writeIdentifier(words, at + 12, value, 20)
     case 'bytes32':
-      if (!isBytes32(value)) break
-      return fromHex(value)
+      return typeof value === 'string' && writeIdentifier(words, at, value, 32)
     case 'string':
       // A lone surrogate has no UTF-8: two strings would have one hash.
-      if (typeof value !== 'string' || !value.isWellFormed()) break
-      return crypto.keccak256(text.encode(value))
+      if (typeof value !== 'string' || !value.isWellFormed()) return false
+      words.set(crypto.keccak256(text.encode(value)), at)
+      return true
   }
-  throw new RangeError(`${name} is no ${atom}`)
-}
-
-function leftPad(bytes: Uint8Array): Uint8Array {
-  const padded = new Uint8Array(32)
-  padded.set(bytes, 32 - bytes.length)
-  return padded
 }

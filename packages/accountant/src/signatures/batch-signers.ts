@@ -13,11 +13,12 @@ import {
   channelAddress,
   channelSeparator,
   decodeMessage,
+  digestOf,
+  hashDigest,
   maxBatchBytes,
-  recoverContentSigner,
   recoverUnderSeparator,
   type SignedContent,
-  toHex,
+  type SignedPromise,
 } from '@myst/protocol'
 
 /** Where an accountant's batches are valid. */
@@ -27,59 +28,51 @@ export interface BatchPlace {
   readonly contracts: ChannelFactory
 }
 
-export interface ItemSigner {
-  /** Of (the item's consumer, this accountant), computed. */
-  readonly channel: Address
-  /** In that channel's domain; undefined: nobody. */
-  readonly signer: Address | undefined
-}
-
 export interface BatchSigners {
   /** keccak256 of the batch's bytes. */
   readonly digest: Bytes32
-  /** Empty where the batch's own signature is not its provider's: nobody pays for a stranger's thousand promises. */
-  readonly items: readonly ItemSigner[]
   readonly isSignedByProvider: boolean
+  /**
+   * A byte for each item: not zero where the consumer named in it signed it, in the domain of her channel with this
+   * accountant. None where the batch's own signature is not its provider's: nobody pays for a stranger's thousand promises.
+   */
+  readonly signed: Uint8Array
 }
 
 export type FindSigners = (signed: SignedContent, withItems: boolean) => BatchSigners
 
-/** Channels are computed once for each consumer; some 300 bytes each, so 30 MiB at most. */
+/** Computed once for each consumer; some 200 bytes each, so 20 MiB at most. */
 const maxChannels = 100_000
-
-interface Channel {
-  readonly address: Address
-  readonly separator: Uint8Array
-}
 
 /** @returns a function that throws nothing: what does not decode is signed by nobody. */
 export function createSignerFinder(crypto: Crypto, { chainId, accountant, contracts }: BatchPlace): FindSigners {
   const domain = { chainId, verifyingContract: accountant }
-  const channels = new Map<Address, Channel>()
+  const separators = new Map<Address, Uint8Array>()
 
-  function channelOf(consumer: Address): Channel {
-    const known = channels.get(consumer)
+  function separatorOf(consumer: Address): Uint8Array {
+    const known = separators.get(consumer)
     if (known !== undefined) return known
-    const [oldest] = channels.size < maxChannels ? [] : channels.keys()
-    if (oldest !== undefined) channels.delete(oldest)
-    const address = channelAddress(crypto, contracts, consumer, accountant)
-    const channel = { address, separator: channelSeparator(crypto, { chainId, channel: address }) }
-    channels.set(consumer, channel)
-    return channel
+    const [oldest] = separators.size < maxChannels ? [] : separators.keys()
+    if (oldest !== undefined) separators.delete(oldest)
+    const channel = channelAddress(crypto, contracts, consumer, accountant)
+    const separator = channelSeparator(crypto, { chainId, channel })
+    separators.set(consumer, separator)
+    return separator
   }
 
   return (signed, withItems) => {
-    const digest = toHex(crypto.keccak256(signed.content))
-    const nobody = { digest, items: [], isSignedByProvider: false }
+    const digest = digestOf(crypto, signed.content)
+    const nobody = { digest, isSignedByProvider: false, signed: none }
     const decoded = decodeMessage(batchContent.schema, signed.content, maxBatchBytes)
     if (!decoded.ok) return nobody
     const { provider, items } = decoded.value
-    if (recoverContentSigner(crypto, domain, batchContent, signed) !== provider) return nobody
-    if (!withItems) return { digest, items: [], isSignedByProvider: true }
-    const signers = items.map(({ consumer, promise, signature }) => {
-      const { address, separator } = channelOf(consumer)
-      return { channel: address, signer: recoverUnderSeparator(crypto, separator, promise, signature) }
-    })
-    return { digest, items: signers, isSignedByProvider: true }
+    const signable = hashDigest(crypto, domain, batchContent, digest)
+    if (crypto.recover(signable, signed.signature) !== provider) return nobody
+    if (!withItems) return { digest, isSignedByProvider: true, signed: none }
+    const isSigned = ({ consumer, promise, signature }: SignedPromise) =>
+      recoverUnderSeparator(crypto, separatorOf(consumer), promise, signature) === consumer
+    return { digest, isSignedByProvider: true, signed: Uint8Array.from(items, (item) => Number(isSigned(item))) }
   }
 }
+
+const none = new Uint8Array(0)

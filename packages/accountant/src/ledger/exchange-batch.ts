@@ -33,6 +33,7 @@ import { floorOf } from './floor.ts'
 import {
   agreementKeyOf,
   type LedgerDraft,
+  type LedgerRecords,
   type LedgerView,
   noTotals,
   type ProviderAccount,
@@ -118,11 +119,11 @@ function exchangeItem(
   facts: ItemFacts,
 ): ItemVerdict {
   const { agreement, hashlock } = item.promise
-  const code = checkItem(draft, command, item, facts)
-  // Until its signature is good, nobody learns from a refusal what a stranger's channel has promised.
-  if (code !== undefined) return refusedItem(facts.signer === item.consumer ? code : 'promise-wrong-signer')
   const key = agreementKeyOf(facts.channel, command.batch.provider, agreement.id)
   const before = draft.get('agreements', key)
+  const code = checkItem(draft, command, item, facts, before)
+  // Until its signature is good, nobody learns from a refusal what a stranger's channel has promised.
+  if (code !== undefined) return refusedItem(facts.signer === item.consumer ? code : 'promise-wrong-signer')
   const delta = agreement.total - (before?.total ?? 0n)
   const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
   const credited = creditItem(account, item, delta)
@@ -142,6 +143,7 @@ function checkItem(
   { batch, minDelta }: ExchangeCommand,
   { consumer, promise }: SignedPromise,
   facts: ItemFacts,
+  agreed: LedgerRecords['agreements'] | undefined,
 ): ItemRefusalCode | undefined {
   const { agreement, amount, hashlock } = promise
   if (agreement.total > amount) return 'promise-shape'
@@ -153,8 +155,7 @@ function checkItem(
   if (facts.exit === 'late') return 'promise-channel-closing'
   const floor = floorOf(draft, facts.channel)
   if (floor !== undefined && amount <= floor) return 'promise-too-old'
-  const before = draft.get('agreements', agreementKeyOf(facts.channel, batch.provider, agreement.id))?.total ?? 0n
-  if (agreement.total < before + minDelta) return 'promise-total-not-increasing'
+  if (agreement.total < (agreed?.total ?? 0n) + minDelta) return 'promise-total-not-increasing'
   if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'
   return facts.signer === consumer ? undefined : 'promise-wrong-signer'
 }

@@ -97,7 +97,10 @@ const mistakes = {
   ],
 } as const
 
-const rows = Object.entries(mistakes).flatMap(([books, list]) => list.map((row) => [...row, books] as const))
+/** One of four, of both books; all of them with MYST_LONG=1, some four minutes of processor time. */
+const rows = Object.entries(mistakes)
+  .flatMap(([books, list]) => list.map((row) => [...row, books] as const))
+  .filter((_, index) => process.env.MYST_LONG === '1' || index % 4 === 0)
 
 test.each(rows)(
   'in %s a mistake is not proved: %s → %s',

@@ -12,17 +12,8 @@
 
 import { bytesToUint, uintToBytes } from './bytes.ts'
 
-export type CborValue = bigint | boolean | string | Uint8Array | readonly CborValue[] | CborMap | EncodedCbor
+export type CborValue = bigint | boolean | string | Uint8Array | readonly CborValue[] | CborMap
 export type CborMap = ReadonlyMap<number, CborValue>
-
-/** A value that was encoded before, for who writes it again and again. Never decoded to. */
-export class EncodedCbor {
-  readonly bytes: Uint8Array
-
-  constructor(value: CborValue) {
-    this.bytes = encodeCbor(value)
-  }
-}
 
 /** Nesting of a proposal in a list in an answer is 6; more is an attack on the stack. */
 const maxDepth = 8
@@ -57,7 +48,6 @@ function writeValue(value: CborValue): void {
   if (value instanceof Map) return writeMap(value as CborMap)
   if (typeof value === 'string') return writeBytes(major.text, utf8.encode(value))
   if (typeof value === 'boolean') return writeHead(major.simple, value ? 21 : 20)
-  if (value instanceof EncodedCbor) return copyBytes(value.bytes)
   const items = value as readonly CborValue[]
   writeHead(major.array, items.length)
   for (const item of items) writeValue(item)

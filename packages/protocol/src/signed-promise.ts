@@ -4,7 +4,6 @@
  * @module
  */
 
-import { type CborValue, EncodedCbor } from './cbor.ts'
 import { address, bytes32, field, message, type Schema, signature, uint } from './message.ts'
 import { noTicks, type SignedPromise } from './payment-promise.ts'
 
@@ -18,28 +17,19 @@ const flat = message({
   signature: field(6, signature),
 })
 
-/** An accountant writes a promise again with each later one of its channel. Nothing of it ever changes. */
-const encodings = new WeakMap<SignedPromise, EncodedCbor>()
-
 export const signedPromiseSchema: Schema<SignedPromise> = {
-  encode(signed) {
-    const known = encodings.get(signed) ?? new EncodedCbor(encode(signed))
-    encodings.set(signed, known)
-    return known
-  },
+  encode: ({ consumer, promise: { amount, hashlock, agreement }, signature }) =>
+    flat.encode({
+      consumer,
+      amount,
+      hashlock,
+      agreementId: agreement.id,
+      provider: agreement.provider,
+      total: agreement.total,
+      signature,
+    }),
   decode(value) {
     const { consumer, amount, hashlock, agreementId: id, provider, total, signature } = flat.decode(value)
     return { consumer, promise: { amount, hashlock, agreement: { id, provider, total }, ticks: noTicks }, signature }
   },
 }
-
-const encode = ({ consumer, promise: { amount, hashlock, agreement }, signature }: SignedPromise): CborValue =>
-  flat.encode({
-    consumer,
-    amount,
-    hashlock,
-    agreementId: agreement.id,
-    provider: agreement.provider,
-    total: agreement.total,
-    signature,
-  })

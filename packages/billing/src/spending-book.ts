@@ -39,10 +39,17 @@ const spendingTable = table('payer-spending', message({ total: field(0, uint(256
 const everybody = 'all'
 /** The newest that something was spent on; a row for each provider that was paid then. */
 const maxDays = 32
+const dayMs = 86_400_000
 
 export function openSpendingBook(store: RecordStore, limits: SpendingLimits, nowMs: () => number): SpendingBook {
   const rows = new Map([...spendingTable.load(store)].map(([key, { total }]) => [key, total]))
-  const today = () => new Date(nowMs()).toISOString().slice(0, 10)
+  let day = { number: Number.NaN, name: '' }
+  /** Named once: it is asked for with each invoice, and each look at the money. */
+  function today(): string {
+    const number = Math.floor(nowMs() / dayMs)
+    if (number !== day.number) day = { number, name: new Date(number * dayMs).toISOString().slice(0, 10) }
+    return day.name
+  }
   const spent = (who: string) => rows.get(`${today()}/${who}`) ?? 0n
 
   const sums = (provider: Address, step: bigint): [string, bigint][] =>

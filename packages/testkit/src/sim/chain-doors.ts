@@ -7,15 +7,7 @@
 import type { Transactions } from '@myst/accountant/parts'
 import { type ChainClient, capacityOf } from '@myst/chain'
 import { consumerChannelAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
-import {
-  type Address,
-  Fault,
-  fromHex,
-  type NetworkProfile,
-  type SignedPromise,
-  toHex,
-  uintToBytes,
-} from '@myst/protocol'
+import { type Address, Fault, fromHex, type Hex, type NetworkProfile, type SignedPromise } from '@myst/protocol'
 import { type Abi, type AbiFunction, toFunctionSelector } from 'viem'
 import { type ChainCrypto, calls, emptyChannel, type ModelChain } from './model-chain.ts'
 import type { Process } from './virtual-time.ts'
@@ -31,40 +23,40 @@ const selectors = {
   exit: selectorOf(consumerChannelAbi, 'exit'),
   isRegistered: selectorOf(registryAbi, 'isRegistered'),
 }
-const words = (...values: readonly bigint[]) => toHex(Buffer.concat(values.map((value) => uintToBytes(value))))
+const word = (value: bigint) => value.toString(16).padStart(64, '0')
+const words = (...values: readonly bigint[]) => `0x${values.map(word).join('')}` as Hex
 
 /** Every channel is deployed and its consumer registered: what comes before that moves no promise. */
 export function chainClientOf(chain: ModelChain): ChainClient {
-  const asked = async <T>(answer: () => T): Promise<T> => {
+  const requireThere = () => {
     if (chain.away) throw new Error('the chain is away')
-    return answer()
   }
   const rpc = {
-    getBlock: ({ blockNumber }: { readonly blockNumber?: bigint }) =>
-      asked(() => {
-        const { number, hash, timestampS } = blockNumber === undefined ? chain.head : chain.byNumber(blockNumber)
-        return { number, hash, timestamp: timestampS }
-      }),
-    call: ({ to, data, blockHash }: { readonly to: Address; readonly data: string; readonly blockHash: string }) =>
-      asked(() => {
-        const block = chain.byHash(blockHash)
-        if (block === undefined) throw new Error('no such block')
-        const selector = data.slice(0, 10)
-        const about = selector === selectors.balanceOf ? (`0x${data.slice(-40)}` as Address) : to
-        const { balance, settled, held, exitAtS } = block.state.channels.get(about) ?? emptyChannel(about)
-        switch (selector) {
-          case selectors.balanceOf:
-            return { data: words(balance) }
-          case selectors.settled:
-            return { data: words(settled) }
-          case selectors.held:
-            return { data: words(held) }
-          case selectors.exit:
-            return { data: words(exitAtS, 0n, 0n, 0n) }
-          default:
-            return { data: words(1n) }
-        }
-      }),
+    async getBlock({ blockNumber }: { readonly blockNumber?: bigint }) {
+      requireThere()
+      const { number, hash, timestampS } = blockNumber === undefined ? chain.head : chain.byNumber(blockNumber)
+      return { number, hash, timestamp: timestampS }
+    },
+    async call({ to, data, blockHash }: { readonly to: Address; readonly data: string; readonly blockHash: string }) {
+      requireThere()
+      const block = chain.byHash(blockHash)
+      if (block === undefined) throw new Error('no such block')
+      const selector = data.slice(0, 10)
+      const about = selector === selectors.balanceOf ? (`0x${data.slice(-40)}` as Address) : to
+      const { balance, settled, held, exitAtS } = block.state.channels.get(about) ?? emptyChannel(about)
+      switch (selector) {
+        case selectors.balanceOf:
+          return { data: words(balance) }
+        case selectors.settled:
+          return { data: words(settled) }
+        case selectors.held:
+          return { data: words(held) }
+        case selectors.exit:
+          return { data: words(exitAtS, 0n, 0n, 0n) }
+        default:
+          return { data: words(1n) }
+      }
+    },
   }
   return { rpc: rpc as never, rpcUrl: 'model:', chainId: 1n }
 }

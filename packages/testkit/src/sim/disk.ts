@@ -6,14 +6,20 @@
  * @module
  */
 
-import { createMemoryLedgerStore, type LedgerChanges, type LedgerStore, type RecordStore } from '@myst/store'
+import {
+  createMemoryLedgerStore,
+  type LedgerChanges,
+  type LedgerStore,
+  type RecordStore,
+  type RecordWrite,
+} from '@myst/store'
 import type { Process } from './virtual-time.ts'
 
-type Rows = Map<string, Uint8Array>
-type Tables = ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
+/** What a commit wrote over, so that it can be undone. */
+type Overwritten = readonly { readonly table: string; readonly key: string; readonly value: Uint8Array | undefined }[]
 
 export interface Disk {
-  /** For one life of its owner. */
+  /** For one life of its owner. Rows come by key, as a database gives them. */
   open(process: Process): RecordStore
   /** The state of a moment ago: up to `maxBackups` commits back. @returns false where there is none. */
   restore(commitsAgo: number): boolean
@@ -27,9 +33,25 @@ export const maxBackups = 64
 
 /** @param backups 0: none is ever restored, so none is kept. */
 export function createDisk(backups = maxBackups): Disk {
-  let tables: Tables = new Map()
-  let old: Tables[] = []
+  const tables = new Map<string, Map<string, Uint8Array>>()
+  const old: Overwritten[] = []
   let commits = 0
+
+  function write(table: string, key: string, value: Uint8Array | undefined): void {
+    const rows = tables.get(table) ?? new Map<string, Uint8Array>()
+    tables.set(table, rows)
+    if (value === undefined) rows.delete(key)
+    else rows.set(key, value)
+  }
+
+  function overwrite(writes: readonly RecordWrite[]): void {
+    const before =
+      backups === 0 ? [] : writes.map(({ table, key }) => ({ table, key, value: tables.get(table)?.get(key) }))
+    for (const { table, key, value } of writes) write(table, key, value?.slice())
+    if (backups > 0) old.push(before)
+    if (old.length > backups) old.shift()
+  }
+
   const disk: Disk = {
     strike: undefined,
     get commits() {
@@ -37,35 +59,24 @@ export function createDisk(backups = maxBackups): Disk {
     },
     holds: (table) => (tables.get(table)?.size ?? 0) > 0,
     restore(commitsAgo) {
-      const state = old.at(-commitsAgo)
-      if (state === undefined) return false
-      tables = state
-      old = []
+      if (commitsAgo > old.length) return false
+      for (const before of old.splice(-commitsAgo).reverse()) {
+        for (const { table, key, value } of before.toReversed()) write(table, key, value)
+      }
+      old.length = 0
       return true
     },
     open: (process) => ({
       *load(table) {
-        for (const [key, value] of tables.get(table) ?? []) yield { key, value: value.slice() }
+        const rows = [...(tables.get(table) ?? [])].sort(([one], [two]) => (one < two ? -1 : 1))
+        for (const [key, value] of rows) yield { key, value: value.slice() }
       },
       commit(writes) {
         if (!process.alive) return
         commits += 1
         const { strike } = disk
         disk.strike = undefined
-        if (strike?.takesEffect !== false) {
-          if (backups > 0) old.push(tables)
-          if (old.length > backups) old.shift()
-          const next = new Map(tables)
-          const copied = new Set<string>(backups > 0 ? [] : next.keys())
-          for (const { table, key, value } of writes) {
-            const rows = copied.has(table) ? (next.get(table) as Rows) : new Map(next.get(table))
-            copied.add(table)
-            if (value === undefined) rows.delete(key)
-            else rows.set(key, value.slice())
-            next.set(table, rows)
-          }
-          tables = next
-        }
+        if (strike?.takesEffect !== false) overwrite(writes)
         strike?.strikes()
       },
       close() {},

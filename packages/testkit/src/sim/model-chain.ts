@@ -143,8 +143,9 @@ export function createModelChain(
       return head()
     },
     at: (depth) => blocks.at(-Math.min(depth, blocks.length)) as Block,
-    byHash: (hash) => blocks.find((block) => block.hash === hash),
-    byNumber: (number) => blocks.find((block) => block.number === number) ?? (blocks[0] as Block),
+    // From the newest on: who asks, asks about the last few.
+    byHash: (hash) => blocks.findLast((block) => block.hash === hash),
+    byNumber: (number) => blocks.findLast((block) => block.number === number) ?? (blocks[0] as Block),
     send: (from, transaction) =>
       new Promise((resolve) => {
         if (!from.alive) return

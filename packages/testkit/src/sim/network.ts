@@ -85,8 +85,13 @@ export function createNetwork(time: VirtualTime, random: Random, witness: Witnes
     })
   }
 
-  const settle = <T>(work: () => Promise<T> | T): Promise<PromiseSettledResult<T>> =>
-    Promise.allSettled([(async () => work())()]).then(([settled]) => settled as PromiseSettledResult<T>)
+  async function settle<T>(work: () => Promise<T> | T): Promise<PromiseSettledResult<T>> {
+    try {
+      return { status: 'fulfilled', value: await work() }
+    } catch (reason) {
+      return { status: 'rejected', reason }
+    }
+  }
 
   function makeEnd(process: Process, remoteHost: string, hash: Uint8Array, other: () => End): End {
     const handlers = new Map<string, RequestHandler>()

@@ -41,6 +41,10 @@ export function createRandom(seed: number): Random {
     between: (least, most) => least + under(most - least + 1),
     chance: (probability) => next() < probability,
     pick: (list) => list[under(list.length)] as never,
-    bytes: (length) => Uint8Array.from({ length }, () => word() & 0xff),
+    bytes(length) {
+      const bytes = new Uint8Array(length)
+      for (let at = 0; at < length; at++) bytes[at] = word() & 0xff
+      return bytes
+    },
   }
 }

@@ -44,8 +44,8 @@ export interface SimOptions {
 
 /** A failure is enough to work on; more say the same. */
 const maxFailures = 20
-/** Runs of one thread at a time. */
-const chunkRuns = 250
+/** Most of what a world leaves behind is collected while it is young. */
+const maxYoungGenerationSizeMb = 64
 
 export const replayOf = (seed: number): string => `./dev sim --replay ${seed}`
 
@@ -75,8 +75,7 @@ export async function simulate({ runs, seed, threads, plantedRuns, say }: SimOpt
     if (done % 10_000 === 0) say(`${done} runs, ${steps} steps, ${violations} violations`)
   }
 
-  const chunks = chunksOf(seed, runs)
-  await inParallel(threads, chunks, (seeds) => playIn({ seeds }, take))
+  await Promise.all(sharesOf(seed, runs, threads).map((seeds) => playIn({ seeds }, take)))
   const seconds = (performance.now() - startedMs) / 1000
 
   const missed: string[] = []
@@ -138,19 +137,20 @@ export async function replay(seed: number, say: (line: string) => void): Promise
 
 export function playIn(work: Work, take: (result: WorkResult) => void, say?: (line: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: work })
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: work,
+      resourceLimits: { maxYoungGenerationSizeMb },
+    })
     worker.on('message', (of: WorkResult | string) => (typeof of === 'string' ? say?.(of) : take(of)))
     worker.on('error', reject)
     worker.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a thread ended with ${code}`))))
   })
 }
 
-function chunksOf(seed: number, runs: number): number[][] {
-  const chunks: number[][] = []
-  for (let from = 0; from < runs; from += chunkRuns) {
-    chunks.push(Array.from({ length: Math.min(chunkRuns, runs - from) }, (_, index) => seed + from + index))
-  }
-  return chunks
+/** A thread keeps its share to the end: the first hundred worlds of a thread cost twice as much as later ones. */
+function sharesOf(seed: number, runs: number, threads: number): number[][] {
+  const seeds = Array.from({ length: runs }, (_, index) => seed + index)
+  return Array.from({ length: threads }, (_, thread) => seeds.filter((_, index) => index % threads === thread))
 }
 
 export async function inParallel<T>(threads: number, work: readonly T[], of: (one: T) => Promise<void>): Promise<void> {

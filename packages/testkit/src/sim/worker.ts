@@ -60,6 +60,8 @@ process.on('unhandledRejection', (cause) => {
 
 const { playRun } = await import('./run.ts')
 takeOverTimers()
+// A fault's stack is read by nobody but who replays a run, and costs as much as the fault's way.
+if (!loud) Error.stackTraceLimit = 0
 
 for (const seed of seeds) {
   fallen = undefined

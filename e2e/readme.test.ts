@@ -33,6 +33,7 @@ const proof: Readonly<Record<string, 'run here' | string>> = {
   './dev sim': 'packages/testkit/src/sim/sim.test.ts',
   './dev sim --runs 100000 --json': 'run here, with fewer',
   './dev sim --replay 7': 'run here',
+  './dev sim --replay 7 --shrink': 'packages/testkit/src/sim/shrink.test.ts',
   './dev sim --soak': 'packages/testkit/src/sim/sim.test.ts',
   './dev bench gas': 'bench/gas.test.ts',
   './dev bench exchange': 'bench/exchange.test.ts',

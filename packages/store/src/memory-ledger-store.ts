@@ -7,9 +7,20 @@
 import { Fault } from '@myst/protocol'
 import type { LedgerKey, LedgerRecord, LedgerStore, LogEntry } from './ledger-store.ts'
 
-export function createMemoryLedgerStore(): LedgerStore {
-  const records = new Map<string, LedgerRecord>()
-  const log: LogEntry[] = []
+/** A ledger's rows as they were once. */
+export interface CopiedLedger {
+  readonly records: readonly LedgerRecord[]
+  readonly log: readonly LogEntry[]
+}
+
+export interface MemoryLedgerStore extends LedgerStore {
+  /** Of now; what is written later changes none of it. */
+  copy(): CopiedLedger
+}
+
+export function createMemoryLedgerStore(from: CopiedLedger = { records: [], log: [] }): MemoryLedgerStore {
+  const records = new Map(from.records.map((record) => [nameOf(record), record]))
+  const log = [...from.log]
   const newest = () => log.at(-1)
   return {
     *records() {
@@ -36,6 +47,7 @@ export function createMemoryLedgerStore(): LedgerStore {
       for (const key of gone) records.delete(nameOf(key))
     },
     reopen: newest,
+    copy: () => ({ records: [...records.values()], log: [...log] }),
     close() {},
   }
 }

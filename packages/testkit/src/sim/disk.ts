@@ -7,6 +7,7 @@
  */
 
 import {
+  type CopiedLedger,
   createMemoryLedgerStore,
   type LedgerChanges,
   type LedgerStore,
@@ -89,16 +90,41 @@ export interface LedgerDisk {
   open(process: Process): LedgerStore
   /** As on `Disk`. */
   strike: Disk['strike']
+  /** Restored, and not yet taken over by a ledger in recovery. */
+  readonly isBackup: boolean
+  /** Makes the backup that `restore` goes back to. */
+  backUp(): void
+  /** @returns false where there is no backup. */
+  restore(): boolean
 }
 
 export function createLedgerDisk(): LedgerDisk {
-  const store = createMemoryLedgerStore()
+  let store = createMemoryLedgerStore()
+  let backup: CopiedLedger | undefined
+  /** As the mark in a backup's file: it stays till the ledger has taken note of it. */
+  let isBackup = false
   const disk: LedgerDisk = {
     strike: undefined,
+    get isBackup() {
+      return isBackup
+    },
+    backUp() {
+      backup = store.copy()
+    },
+    restore() {
+      if (backup === undefined) return false
+      store = createMemoryLedgerStore(backup)
+      isBackup = true
+      return true
+    },
     open: (process) => ({
-      records: store.records,
-      log: store.log,
-      reopen: store.reopen,
+      records: () => store.records(),
+      log: () => store.log(),
+      reopen: () => store.reopen(),
+      isBackup,
+      takeOver() {
+        if (process.alive) isBackup = false
+      },
       append(next) {
         // The dead hear nothing: neither that it was kept nor that it was not.
         if (!process.alive) return new Promise(() => {})

@@ -9,7 +9,7 @@ import { replay, simulate } from './report.ts'
 import { soak } from './soak.ts'
 
 const usage = `./dev sim [--runs N] [--seed S] [--threads T] [--planted-runs N] [--json]
-./dev sim --replay SEED     one run, aloud
+./dev sim --replay SEED     one run, aloud; with --shrink the smallest one that breaks the same rule
 ./dev sim --soak [--sessions N] [--hours H] [--seed S] [--threads T] [--json]     a long quiet day`
 
 type Numbers = [number, number, number, number, number, number, number]
@@ -25,6 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
       threads: { type: 'string', default: '2' },
       'planted-runs': { type: 'string', default: '200' },
       replay: { type: 'string' },
+      shrink: { type: 'boolean', default: false },
       soak: { type: 'boolean', default: false },
       sessions: { type: 'string', default: '1000' },
       hours: { type: 'string', default: '24' },
@@ -37,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [runs, seed, threads, plantedRuns, again, sessions, hours] = numbers as Numbers
   const show = (value: unknown) => console.log(JSON.stringify(value, asText, values.json ? undefined : 2))
   if (values.replay !== undefined) {
-    const result = await replay(again, (line) => console.error(line))
+    const result = await replay(again, (line) => console.error(line), { shrinks: values.shrink })
     show(result)
     return result.violations.length === 0 ? 0 : 1
   }

@@ -30,7 +30,9 @@ export interface StoryWish {
   readonly realCurve?: boolean
   readonly lengthMs?: number
   /** Happens in the story's course, besides what chance adds. */
-  readonly fault?: { readonly kind: 'clock' | 'crash' | 'old-backup'; readonly who: string }
+  readonly fault?:
+    | { readonly kind: 'clock' | 'crash' | 'old-backup'; readonly who: string }
+    | { readonly kind: 'ledger-backup' }
 }
 
 export const mistakes: readonly PlantedMistake[] = [
@@ -125,6 +127,23 @@ export const mistakes: readonly PlantedMistake[] = [
         file: 'protocol/src/crypto.ts',
         find: 'inRange(signature, 32, sBound)',
         put: 'inRange(signature, 32, rBound)',
+      },
+    ],
+    story: { draw: { cheater: 'consumer', cheat: 'bad-signature', realCurve: true } },
+  },
+  {
+    name: 'W7',
+    what: 'an odd v, which the contract rejects, is accepted off chain',
+    edits: [
+      {
+        file: 'protocol/src/crypto.ts',
+        find: '(v === 27 || v === 28) &&',
+        put: '(v === 0 || v === 1 || v === 27 || v === 28) &&',
+      },
+      {
+        file: 'crypto-native/src/native-crypto.ts',
+        find: '(signature[64] as number) - 27\n',
+        put: '(signature[64] as number) % 27\n',
       },
     ],
     story: { draw: { cheater: 'consumer', cheat: 'bad-signature', realCurve: true } },
@@ -260,5 +279,34 @@ export const mistakes: readonly PlantedMistake[] = [
     what: 'after its clock was set back the accountant takes old states of channels for new ones',
     edits: [{ file: 'accountant/src/channel-view.ts', find: '    if (ageMs < 0) return false\n', put: '' }],
     story: { draw: { cheater: 'pair', fault: { kind: 'clock', who: 'accountant' } } },
+  },
+  {
+    name: 'old-ledger-drawn-on',
+    what: 'an accountant whose ledger is an old backup takes promises over before the providers have shown what it answered',
+    edits: [
+      {
+        file: 'accountant/src/ledger/exchange-batch.ts',
+        find: "  if (isRecovering(draft)) return 'promise-recovering'\n",
+        put: '',
+      },
+    ],
+    story: { draw: { cheater: 'consumer', cheat: 'pays-twice', fault: { kind: 'ledger-backup' } } },
+  },
+  {
+    name: 'old-ledger-unshown',
+    what: 'a provider gives nothing back to an accountant that has lost what it answered',
+    edits: [
+      {
+        file: 'billing/src/exchange-desk.ts',
+        find: '    if (lost) await giveBack(reply.newest)\n',
+        put: '',
+      },
+      {
+        file: 'billing/src/exchange-desk.ts',
+        find: '    if (isBehind(newest)) await giveBack(newest)\n',
+        put: '    if (isBehind(newest)) return\n',
+      },
+    ],
+    story: { draw: { cheater: 'nobody', fault: { kind: 'ledger-backup' } } },
   },
 ]

@@ -47,7 +47,7 @@ const maxFailures = 20
 /** Most of what a world leaves behind is collected while it is young. */
 const maxYoungGenerationSizeMb = 64
 
-export const replayOf = (seed: number): string => `./dev sim --replay ${seed}`
+export const replayOf = (seed: number): string => `./dev sim --replay ${seed} --shrink`
 
 export async function simulate({ runs, seed, threads, plantedRuns, say }: SimOptions): Promise<SimReport> {
   const startedMs = performance.now()
@@ -78,15 +78,9 @@ export async function simulate({ runs, seed, threads, plantedRuns, say }: SimOpt
   await Promise.all(sharesOf(seed, runs, threads).map((seeds) => playIn({ seeds }, take)))
   const seconds = (performance.now() - startedMs) / 1000
 
-  const missed: string[] = []
   const planted = plantedRuns === 0 ? [] : mistakes
-  await inParallel(threads, planted, async (mistake) => {
-    const caught = await seek(mistake, seed, plantedRuns)
-    if (caught === undefined) missed.push(mistake.name)
-    say(
-      `${mistake.name} ${caught === undefined ? 'MISSED' : `caught in run ${caught.run}, ${caught.rule}`}: ${mistake.what}`,
-    )
-  })
+  const caught = await seekAll(planted, { seedOf: () => seed, runs: plantedRuns, threads, say })
+  const missed = planted.map(({ name }) => name).filter((name) => !caught.has(name))
   return {
     runs: done,
     steps,
@@ -103,35 +97,73 @@ export async function simulate({ runs, seed, threads, plantedRuns, say }: SimOpt
   }
 }
 
-/** Plays on until the mistake is seen. @returns in which run. */
-export async function seek(
-  mistake: PlantedMistake,
-  seed: number,
-  runs: number,
-): Promise<{ readonly run: number; readonly rule: string; readonly what: string } | undefined> {
-  let run = 0
-  let caught: { readonly run: number; readonly rule: string; readonly what: string } | undefined
-  const seeds = Array.from({ length: runs }, (_, index) => seed + index)
-  await playIn({ seeds, mistake, untilCaught: true }, ({ violations: [first] }) => {
-    run += 1
-    if (first !== undefined) caught ??= { run, rule: first.rule, what: first.what }
-  })
-  if (caught === undefined) return undefined
-  // The same story without the mistake must be clean: else it was not the mistake that was seen.
-  let clean = true
-  await playIn({ seeds: [seed + caught.run - 1], mistake: { ...mistake, edits: [] } }, ({ violations }) => {
-    clean = violations.length === 0
-  })
-  return clean ? caught : undefined
+export interface Caught {
+  /** So many runs were played. */
+  readonly run: number
+  readonly seed: number
+  readonly rule: string
 }
 
-/** Plays one run aloud. */
-export async function replay(seed: number, say: (line: string) => void): Promise<RunResult> {
+export interface SeekOptions {
+  /** The first seed. */
+  readonly seedOf: (mistake: PlantedMistake) => number
+  /** Each mistake has so many runs to be seen in. */
+  readonly runs: number
+  readonly threads: number
+  readonly say: (line: string) => void
+}
+
+/** Plays on with each mistake until it is seen. @returns those that were, by name. */
+export async function seekAll(
+  planted: readonly PlantedMistake[],
+  { seedOf, runs, threads, say }: SeekOptions,
+): Promise<ReadonlyMap<string, Caught>> {
+  const caught = new Map<string, Caught>()
+  await inParallel(threads, planted, async (mistake) => {
+    const found = await seek(mistake, seedOf(mistake), runs)
+    if (found !== undefined) caught.set(mistake.name, found)
+    const how = found === undefined ? 'MISSED' : `caught in run ${found.run}, ${found.rule}`
+    say(`${mistake.name} ${how}: ${mistake.what}`)
+  })
+  // The same stories without the mistakes must be clean: else it was not the mistake that was seen.
+  const seen = planted.filter(({ name }) => caught.has(name))
+  const seeds = seen.map(({ name }) => (caught.get(name) as Caught).seed)
+  let index = 0
+  await playIn({ seeds, wishes: seen.map(({ story }) => story) }, ({ violations }) => {
+    const { name } = seen[index++] as PlantedMistake
+    if (violations.length === 0) return
+    caught.delete(name)
+    say(`${name} MISSED: its story breaks a rule without it, too`)
+  })
+  return caught
+}
+
+async function seek(mistake: PlantedMistake, seed: number, runs: number): Promise<Caught | undefined> {
+  let run = 0
+  let caught: Caught | undefined
+  const seeds = Array.from({ length: runs }, (_, index) => seed + index)
+  await playIn({ seeds, mistake, untilCaught: true }, ({ seed, violations: [first] }) => {
+    run += 1
+    if (first !== undefined) caught ??= { run, seed, rule: first.rule }
+  })
+  return caught
+}
+
+/**
+ * Plays one run aloud.
+ *
+ * @param more looks for the smallest story first; plants a mistake.
+ */
+export async function replay(
+  seed: number,
+  say: (line: string) => void,
+  more: Pick<Work, 'shrinks' | 'mistake'> = {},
+): Promise<RunResult> {
   let result: RunResult | undefined
   const take = ({ heap: _, cpuSeconds: __, ...of }: WorkResult) => {
     result = of
   }
-  await playIn({ seeds: [seed], loud: true }, take, say)
+  await playIn({ seeds: [seed], loud: true, ...more }, take, say)
   return result as RunResult
 }
 

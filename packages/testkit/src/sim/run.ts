@@ -51,6 +51,8 @@ export interface RunOptions {
   readonly draw?: StoryWish
   /** Instead of one that is drawn. */
   readonly story?: Story
+  /** What becomes of the one that is drawn; chance goes on as it would have. */
+  readonly change?: (story: Story) => Story
   /** So often the observers forget what is old, and what was done so far is told. */
   readonly watch?: {
     readonly everyMs: number
@@ -89,7 +91,8 @@ const sessionMs = [5_000, 60_000] as const
 
 export async function playRun(seed: number, options: RunOptions = {}): Promise<RunResult> {
   const random = createRandom(seed)
-  const story = options.story ?? drawStory(random, seed, options.draw)
+  const drawn = options.story ?? drawStory(random, seed, options.draw)
+  const story = options.change?.(drawn) ?? drawn
   if (story.realCurve) native ??= await loadNativeCrypto()
   const crypto = story.realCurve ? (native as Crypto) : simCrypto
   const time = createVirtualTime(random, story.leastTimerMs)
@@ -152,13 +155,15 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
     honest: story.lie === undefined,
     feeRate: story.feeRate,
     exitDelayS: BigInt(story.exitDelayS),
+    recoveryMs: story.recoveryMs,
     minDelta: policy.minDelta,
   })
-  const providers = story.providers.map(({ cheat }, index) =>
-    createProviderParty(world, 1 + index, accountant, cheat && cheatingLink(cheat, random)),
+  const providers = story.providers.flatMap(({ cheat, absent }, index) =>
+    absent ? [] : [createProviderParty(world, 1 + index, accountant, cheat && cheatingLink(cheat, random))],
   )
-  const consumers = story.consumers.map(
-    ({ cheat, host, parallel, budget, balance, vanishes, exits, restless, staysMs }, index) => {
+  const consumers = story.consumers.flatMap(
+    ({ cheat, host, parallel, budget, balance, vanishes, exits, restless, staysMs, absent }, index) => {
+      if (absent) return []
       const number = 20 + index
       const keys = keysOf(crypto, number)
       const consumer = createConsumerParty(world, number, accountant, {
@@ -175,7 +180,7 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
         }),
       })
       void chain.send(nature, calls.topUp(consumer.channel, keys.identity, balance))
-      return consumer
+      return [consumer]
     },
   )
   const favoured = [...providers, ...consumers].find(({ name }) => name === story.favours)
@@ -206,6 +211,8 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
   if (watch !== undefined) time.after(watch.everyMs, nature, look)
   await time.playUntil(story.lengthMs)
   await heal(world, story, parties)
+  if (story.faults.some(({ kind }) => kind === 'ledger-backup'))
+    await recover(world, story, { accountant, providers, consumers })
   await part(world, story, { accountant, providers, consumers })
   const losses = judge(world, story, { accountant, providers, consumers, float })
   const { violations, sessions, counts } = oracle
@@ -272,6 +279,16 @@ function scheduleFaults(world: World, story: Story, { accountant, providers, con
           party.restart()
         })
         break
+      case 'ledger-backup':
+        at(fault.copiedAtMs, () => accountant.disk.backUp())
+        at(fault.atMs, () => {
+          world.log(`the accountant's ledger is ${fault.atMs - fault.copiedAtMs} ms old`)
+          accountant.crash()
+          accountant.disk.strike = undefined
+          accountant.disk.restore()
+          accountant.restart()
+        })
+        break
       case 'clock':
         at(fault.atMs, () => {
           const party = ofName(fault.who)
@@ -328,6 +345,20 @@ async function heal({ time, network, chain }: World, { blockMs }: Story, parties
     if (party.honest) party.restart()
   }
   await time.playUntil(time.nowMs + 4 * blockMs)
+}
+
+/**
+ * The accountant's recovery comes to its end. Providers look a minute after their start, and then each hour: here all of them
+ * start anew, so that each has looked.
+ */
+async function recover({ time, oracle }: World, { recoveryMs }: Story, { accountant, providers }: Cast): Promise<void> {
+  for (const provider of providers) {
+    provider.crash()
+    provider.restart()
+  }
+  const untilMs = time.nowMs + recoveryMs + 10_000
+  while (accountant.recovering && time.nowMs < untilMs) await time.playUntil(time.nowMs + 1_000)
+  if (accountant.recovering) oracle.violate('live', 'the recovery does not end')
 }
 
 /** Sessions end politely, what is on record is repeated, everything is exchanged, settled and collected. */

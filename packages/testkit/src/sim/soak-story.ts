@@ -53,6 +53,7 @@ export function soakStory({ sessions, hours }: Pick<Soak, 'sessions' | 'hours'>)
     finality: 6,
     feeRate: 2000,
     exitDelayS: 3 * 86_400,
+    recoveryMs: 86_400_000,
     providers: Array.from({ length: Math.ceil(sessions / sessionsPerProvider) }, () => ({})),
     consumers: Array.from({ length: sessions }, (_, index) => ({
       host: `10.${index >> 8}.${index & 255}.7`,

@@ -14,7 +14,7 @@ import {
   type ProviderCheat,
   providerCheats,
 } from './players/cheats.ts'
-import type { Random } from './random.ts'
+import { createRandom, type Random } from './random.ts'
 
 export type FaultPlan =
   | { readonly kind: 'weather'; readonly atMs: number; readonly forMs: number; readonly weather: Partial<Weather> }
@@ -35,6 +35,12 @@ export type FaultPlan =
       readonly who: string
       readonly byMs: number
     }
+  | {
+      /** The accountant's ledger, copied then, becomes its ledger now. */
+      readonly kind: 'ledger-backup'
+      readonly copiedAtMs: number
+      readonly atMs: number
+    }
   | { readonly kind: 'reorg'; readonly atMs: number; readonly blocks: number }
   | { readonly kind: 'chain-away'; readonly atMs: number; readonly forMs: number }
   | { readonly kind: 'fleeting-top-up'; readonly atMs: number; readonly who: string; readonly amount: bigint }
@@ -50,12 +56,18 @@ export interface Story {
   readonly finality: number
   readonly feeRate: number
   readonly exitDelayS: number
+  /** After an old backup of its ledger the accountant draws on no channel for so long. */
+  readonly recoveryMs: number
   readonly lie?: AccountantLie | undefined
   /** Whose partner the liar is. */
   readonly favours?: string | undefined
   /** The defaults of `payments.md` §6 as they are, and no old states of disks. */
   readonly quiet?: boolean
-  readonly providers: readonly { readonly cheat?: ProviderCheat | undefined }[]
+  readonly providers: readonly {
+    readonly cheat?: ProviderCheat | undefined
+    /** Left out of the story; the others keep their names. */
+    readonly absent?: boolean
+  }[]
   readonly consumers: readonly {
     readonly cheat?: ConsumerCheat | undefined
     readonly host: string
@@ -69,6 +81,7 @@ export interface Story {
     readonly staysMs?: readonly [number, number]
     /** Leaves its channel in the middle of it all, with a provider's help. */
     readonly exits?: boolean
+    readonly absent?: boolean
   }[]
   readonly faults: readonly FaultPlan[]
 }
@@ -76,6 +89,10 @@ export interface Story {
 const milli = 10n ** 15n
 /** One run in so many is on the real curve. */
 const realCurveEvery = 100
+/** In one run in so many the accountant's ledger is an old backup. */
+const ledgerBackupEvery = 20
+/** A provider looks after its accountant a minute after its start. */
+const lookWithinMs = 70_000
 const hourMs = 3_600_000
 
 /** `pair`: a consumer and a provider; the others with a plus: the accountant lies for its partner's good. */
@@ -142,7 +159,9 @@ export function drawStory(random: Random, seed: number, wish: StoryWish = {}): S
   const drawn = Array.from({ length: random.under(7) }, () => drawFault(random, lengthMs, names, finality))
   // A liar's refusals count for a day: a clock that jumps by one makes another of it.
   const faults = drawn.filter(({ kind }) => !liar || kind !== 'clock')
-  if (wish.fault !== undefined) faults.push(wishedFault(random, lengthMs, wish.fault))
+  const wished = wish.fault
+  if (wished !== undefined && wished.kind !== 'ledger-backup') faults.push(wishedFault(random, lengthMs, wished))
+  const losesLedger = wished?.kind === 'ledger-backup' || (wished === undefined && seed % ledgerBackupEvery === 7)
   if (pair) {
     const consumer = names.at(-1) as string
     faults.push({ kind: 'withhold-and-exit', atMs: Math.floor(lengthMs / 2), consumer, provider: 'provider-1' })
@@ -159,13 +178,27 @@ export function drawStory(random: Random, seed: number, wish: StoryWish = {}): S
     finality,
     feeRate: random.pick([0, 500, 2000, 3000]),
     exitDelayS: 60,
+    recoveryMs: lengthMs + lookWithinMs,
     lie: cheater === 'accountant+consumer' ? 'vouches' : liar ? cheatOf(accountantLies) : undefined,
     favours: favouredBy(cheater, providers.length, consumers.length),
     providers,
     consumers,
-    faults,
+    faults: losesLedger && !liar && !pair ? withLedgerBackup(faults, lengthMs, seed) : faults,
   }
 }
+
+/**
+ * The end of a recovery is a time, and each provider is to have what it was answered: no clock of the accountant's jumps, and
+ * nobody else comes with an old backup.
+ */
+function withLedgerBackup(faults: readonly FaultPlan[], lengthMs: number, seed: number): readonly FaultPlan[] {
+  const random = createRandom(-seed)
+  const atMs = random.between(Math.floor(lengthMs / 2), lengthMs - 1)
+  const others = faults.filter(({ kind }) => kind !== 'old-backup' && kind !== 'clock')
+  return [...others, { kind: 'ledger-backup', copiedAtMs: random.between(0, atMs), atMs }]
+}
+
+type WishedFault = Exclude<NonNullable<StoryWish['fault']>, { kind: 'ledger-backup' }>
 
 /** The partner comes last. */
 function favouredBy(cheater: Cheater, providers: number, consumers: number): string | undefined {
@@ -173,7 +206,7 @@ function favouredBy(cheater: Cheater, providers: number, consumers: number): str
   return cheater === 'accountant+consumer' ? `consumer-${19 + consumers}` : undefined
 }
 
-function wishedFault(random: Random, lengthMs: number, { kind, who }: NonNullable<StoryWish['fault']>): FaultPlan {
+function wishedFault(random: Random, lengthMs: number, { kind, who }: WishedFault): FaultPlan {
   const atMs = Math.floor(lengthMs / 3)
   switch (kind) {
     case 'clock':

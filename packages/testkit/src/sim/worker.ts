@@ -9,14 +9,20 @@ import { registerHooks } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { PlantedMistake } from './mistakes.ts'
 import type { RunOptions, RunResult } from './run.ts'
+import { shrink, storyLines } from './shrink.ts'
 import { type HeapLook, heapMib, type Soak, soakStory } from './soak-story.ts'
+import type { Story } from './story.ts'
 import { takeOverTimers } from './virtual-time.ts'
 
 export interface Work {
   readonly seeds: readonly number[]
+  /** For each seed what its story must have. */
+  readonly wishes?: readonly PlantedMistake['story'][]
   readonly mistake?: PlantedMistake
   /** Stops at the first run with a violation. */
   readonly untilCaught?: boolean
+  /** Looks for the smallest story of each seed that breaks the same rule, and plays that. */
+  readonly shrinks?: boolean
   /** Every line that the parties log. */
   readonly loud?: boolean
   /** A long quiet day instead of the drawn story. */
@@ -30,7 +36,7 @@ export interface WorkResult extends RunResult {
   readonly cpuSeconds: number
 }
 
-const { seeds, mistake, untilCaught, loud, soak } = workerData as Work
+const { seeds, wishes, mistake, untilCaught, shrinks, loud, soak } = workerData as Work
 
 if (mistake !== undefined) {
   let planted = 0
@@ -63,23 +69,46 @@ takeOverTimers()
 // A fault's stack is read by nobody but who replays a run, and costs as much as the fault's way.
 if (!loud) Error.stackTraceLimit = 0
 
-for (const seed of seeds) {
+const tell = (line: string) => parentPort?.postMessage(line)
+
+async function play(seed: number, options: RunOptions): Promise<RunResult> {
   fallen = undefined
+  const result = await playRun(seed, options)
+  if (fallen === undefined) return result
+  const what = fallen instanceof Error ? (fallen.stack ?? fallen.message) : String(fallen)
+  return { ...result, violations: [...result.violations, { rule: 'bug', what, atMs: 0 }] }
+}
+
+/** What the smallest story is that breaks the rule that this one breaks. */
+async function smallest(seed: number, options: RunOptions): Promise<RunOptions> {
+  let drawn: Story | undefined
+  const note = (story: Story) => {
+    drawn = story
+    return story
+  }
+  const [first] = (await play(seed, { ...options, change: note })).violations
+  if (first === undefined || drawn === undefined) return options
+  tell(`${first.rule}: ${first.what}`)
+  const breaks = async (story: Story) => {
+    const { violations } = await play(seed, { ...options, change: () => story })
+    return violations.some(({ rule }) => rule === first.rule)
+  }
+  const least = await shrink(drawn, breaks, tell)
+  for (const line of storyLines(least)) tell(`  ${line}`)
+  return { ...options, change: () => least }
+}
+
+for (const [index, seed] of seeds.entries()) {
   const heap: HeapLook[] = []
   const look = (done: Omit<HeapLook, 'mib'>) => void heap.push({ ...done, mib: heapMib() })
   if (soak !== undefined) look({ sessions: 0, batches: 0 })
-  const watched: RunOptions | undefined = soak && { story: soakStory(soak), watch: { everyMs: soak.lookEveryMs, look } }
-  const result = await playRun(seed, {
-    ...mistake?.story,
-    ...watched,
-    ...(loud ? { log: (line: string) => parentPort?.postMessage(line) } : {}),
-  })
-  const violations = [...result.violations]
-  if (fallen !== undefined) {
-    const what = fallen instanceof Error ? (fallen.stack ?? fallen.message) : String(fallen)
-    violations.push({ rule: 'bug', what, atMs: 0 })
+  const drawn: RunOptions = {
+    ...(wishes?.[index] ?? mistake?.story),
+    ...(soak && { story: soakStory(soak), watch: { everyMs: soak.lookEveryMs, look } }),
   }
+  const options = shrinks ? await smallest(seed, drawn) : drawn
+  const result = await play(seed, { ...options, ...(loud ? { log: tell } : {}) })
   const { user, system } = process.threadCpuUsage()
-  parentPort?.postMessage({ ...result, violations, heap, cpuSeconds: (user + system) / 1e6 } satisfies WorkResult)
-  if (untilCaught && violations.length > 0) break
+  parentPort?.postMessage({ ...result, heap, cpuSeconds: (user + system) / 1e6 } satisfies WorkResult)
+  if (untilCaught && result.violations.length > 0) break
 }

@@ -40,6 +40,8 @@ export interface AccountantParty extends Party {
   readonly feeRate: number
   readonly ledger: Ledger | undefined
   readonly exitDelayS: bigint
+  /** Its ledger is an old backup, and no channel is drawn on yet. */
+  readonly recovering: boolean
   disk: LedgerDisk
   clientOf(process: Process, identity: Address): AccountantClient
   /** What a liar makes of an answer; absent: nothing. */
@@ -71,6 +73,7 @@ export function createAccountantParty(
     readonly honest: boolean
     readonly feeRate: number
     readonly exitDelayS: bigint
+    readonly recoveryMs: number
     readonly minDelta: bigint
   },
 ): AccountantParty {
@@ -92,8 +95,9 @@ export function createAccountantParty(
   async function live(life: Process): Promise<void> {
     const clock = clockOf(world, party)
     const sign = async (hashes: readonly Uint8Array[]) => hashes.map((hash) => crypto.sign(hash, keys.privateKey))
+    const store = party.disk.open(life)
     const opened = await openLedger(
-      { store: party.disk.open(life), crypto, sign: createSigner(crypto, domain, sign) },
+      { store, crypto, sign: createSigner(crypto, domain, sign) },
       { maxLogBytes, checkpointBytes },
     )
     if (!life.alive) return
@@ -119,6 +123,23 @@ export function createAccountantParty(
       },
     }
     const findSigners = createSignerFinder(crypto, place)
+    const restoring = createRecoveryService(
+      {
+        crypto,
+        ledger: opened,
+        findSigners: async (signed, withItems) => findSigners(signed, withItems),
+        now: clock.nowMs,
+        log: (line) => world.log(`${name}: ${line}`),
+      },
+      { ...place, operator: keys.identity, recoveryMs: options.recoveryMs },
+    )
+    // As the program does, before anybody is answered.
+    if (store.isBackup) {
+      await restoring.begin('backup')
+      await store.takeOver?.()
+    }
+    if (!life.alive) return
+    recovery = restoring
     ledger = opened
     service = createExchangeService(
       {
@@ -130,16 +151,6 @@ export function createAccountantParty(
         now: clock.nowMs,
       },
       { chainId: profile.chainId, accountant: world.accountant, feeRate: options.feeRate, minDelta: options.minDelta },
-    )
-    recovery = createRecoveryService(
-      {
-        crypto,
-        ledger: opened,
-        findSigners: async (signed, withItems) => findSigners(signed, withItems),
-        now: clock.nowMs,
-        log: (line) => world.log(`${name}: ${line}`),
-      },
-      { ...place, operator: keys.identity, recoveryMs: 86_400_000 },
     )
     const { nowMs: now } = clock
     const transactions = transactionsOf(chain, world.verifier, life, party.promiseOf)
@@ -214,6 +225,9 @@ export function createAccountantParty(
     },
     get ledger() {
       return ledger
+    },
+    get recovering() {
+      return recovery?.status.recovering ?? party.disk.isBackup
     },
     clientOf(from, identity) {
       const call = <T>(serve: (work: ExchangeService) => Promise<T> | T): Promise<T> =>

@@ -51,11 +51,12 @@ export function cheatingBook(
   /** One for all; who pays twice has one for each provider. */
   const amounts = new Map<string, bigint>()
   let promises = 0
+  const spoil = cheat !== 'bad-signature' ? undefined : random.chance(0.5) ? twinOf : withBareParity
 
   function sign(promise: PaymentPromise): SignedPromise {
     const hash = hashPromise(crypto, { chainId: of.chainId, channel }, promise)
     const signature = crypto.sign(hash, keys.privateKey)
-    return { consumer: keys.identity, promise, signature: cheat === 'bad-signature' ? twinOf(signature) : signature }
+    return { consumer: keys.identity, promise, signature: spoil?.(signature) ?? signature }
   }
 
   return {
@@ -101,6 +102,13 @@ export function twinOf(signature: Uint8Array): Uint8Array {
   twin.write((curveOrder - s).toString(16).padStart(64, '0').slice(-64), 32, 'hex')
   twin[64] = (signature[64] as number) === 27 ? 28 : 27
   return new Uint8Array(twin)
+}
+
+/** Its `v` is 0 or 1, as some libraries have it: the precompile of the chain recovers nobody from that. */
+function withBareParity(signature: Uint8Array): Uint8Array {
+  const bare = signature.slice()
+  bare[64] = (signature[64] as number) - 27
+  return bare
 }
 
 export const providerCheats = ['overbills', 'other-agreement', 'early', 'repeats', 'lowers'] as const

@@ -33,7 +33,7 @@ const windowMs = 300_000
 const leastMs = 6_000
 
 export function createPacer(startedMs: number): Pacer {
-  let samples: readonly { readonly atMs: number; readonly cost: bigint }[] = [{ atMs: startedMs, cost: 0n }]
+  const samples: { readonly atMs: number; readonly cost: bigint }[] = [{ atMs: startedMs, cost: 0n }]
 
   function pace(): { readonly ms: number; readonly cost: bigint } | undefined {
     const [first, last] = [samples[0], samples.at(-1)]
@@ -43,9 +43,10 @@ export function createPacer(startedMs: number): Pacer {
 
   return {
     note(atMs, cost) {
+      samples.push({ atMs, cost })
       // The newest one before the window stays: a pace is between two looks.
-      const from = samples.findLastIndex((sample) => sample.atMs <= atMs - windowMs)
-      samples = [...samples.slice(Math.max(0, from)), { atMs, cost }]
+      const isOld = ([, second]: typeof samples) => second !== undefined && second.atMs <= atMs - windowMs
+      while (isOld(samples)) samples.shift()
     },
     costOf(ms) {
       const now = pace()

@@ -106,6 +106,11 @@ const nodeAdvice = {
     what: () => "The day's spending limit is reached.",
     todo: 'Raise "spending" in the node\'s configuration, or wait for tomorrow (UTC).',
   },
+  'top-up-not-stated': {
+    status: 409,
+    what: () => 'The money is on the channel, and the accountant does not say so yet.',
+    todo: 'Connect again in a minute: myst connect',
+  },
   'accountant-unknown': {
     status: 404,
     what: ({ accountant }) => `This network has no accountant ${accountant}.`,

@@ -10,6 +10,7 @@ const words: Readonly<Record<string, string>> = {
   'day-limit-reached': "the day's spending limit is reached; raise it in the configuration, or wait for tomorrow (UTC)",
   'money-spent': 'the money on the channel is spent: myst topup',
   'topped-up': 'there is new money on the channel; showing it to the provider',
+  'top-up-not-stated': 'there is new money on the channel; waiting for the accountant to say so to providers',
   'provider-raised-price': 'the provider asks more than you agreed to; connect again to take it',
   'invoice-over-measured': 'the provider asks for more than was measured here, and is not paid that',
   'invoice-over-budget': 'the provider asks for more than the budget',

@@ -49,8 +49,8 @@ export interface PayerBook {
     terms: PayerTerms,
     facts: PayerFacts,
   ): Verdict<InvoiceRefusal | SpendingRefusal, SignedPromise>
-  /** All that the day's limits still allow for this provider; undefined: no limit. */
-  leftFor(provider: Address): bigint | undefined
+  /** What the day's limit for this provider still allows, or the one for everybody where none is named; undefined: no limit. */
+  leftFor(provider?: Address): bigint | undefined
   /** Nothing is on disk: a new channel, or a lost disk. */
   readonly blank: boolean
   /** A session begins: its row is its own until it is closed. */

@@ -15,8 +15,9 @@ function book(limits: Parameters<typeof openSpendingBook>[1], store = createMemo
   const open = () => openSpendingBook(store, limits, () => nowMs)
   let spending = open()
   return {
+    /** For everybody, for Bob and for Dan. */
     get left() {
-      return [spending.leftFor(bob), spending.leftFor(dan)]
+      return [spending.leftFor(), spending.leftFor(bob), spending.leftFor(dan)]
     },
     refused: (who: typeof bob, step: bigint) => spending.refusalOf(who, step)?.code,
     spend(who: typeof bob, step: bigint) {
@@ -35,21 +36,21 @@ function book(limits: Parameters<typeof openSpendingBook>[1], store = createMemo
 
 test('without limits there is none', () => {
   const mine = book({})
-  expect(mine.left).toEqual([undefined, undefined])
+  expect(mine.left).toEqual([undefined, undefined, undefined])
   expect(mine.refused(bob, 10n ** 30n)).toBeUndefined()
 })
 
 test('a day is one for all, a provider has its own part of it, and a restart forgets neither', () => {
   const mine = book({ perDay: 100n, perProviderDay: 60n })
   mine.spend(bob, 50n)
-  expect(mine.left).toEqual([10n, 50n])
+  expect(mine.left).toEqual([50n, 10n, 60n])
   expect(mine.refused(bob, 11n)).toBe('invoice-over-provider-limit')
   mine.restart()
-  expect(mine.left).toEqual([10n, 50n])
+  expect(mine.left).toEqual([50n, 10n, 60n])
   expect(mine.refused(bob, 10n)).toBeUndefined()
   mine.spend(dan, 45n)
   expect(mine.refused(bob, 6n)).toBe('invoice-over-day-limit')
-  expect(mine.left).toEqual([5n, 5n])
+  expect(mine.left).toEqual([5n, 10n, 15n])
 })
 
 test('tomorrow is another day; a clock that is set back finds what was spent, and old days are forgotten', () => {

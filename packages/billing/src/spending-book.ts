@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Address, field, maxOf, message, minOf, uint } from '@myst/protocol'
+import { type Address, field, maxOf, message, uint } from '@myst/protocol'
 import { type RecordStore, type RecordWrite, table } from '@myst/store'
 
 /** Base units; absent: no limit. */
@@ -27,8 +27,8 @@ export type SpendingRefusal =
     }
 
 export interface SpendingBook {
-  /** All that may still be promised to this provider today; undefined: no limit. */
-  leftFor(provider: Address): bigint | undefined
+  /** What may still be promised today to this provider, or to everybody where none is named; undefined: no limit. */
+  leftFor(provider?: Address): bigint | undefined
   refusalOf(provider: Address, step: bigint): SpendingRefusal | undefined
   /** What to make durable with the promise; `spend` is told when it is. */
   writesOf(provider: Address, step: bigint): readonly RecordWrite[]
@@ -62,12 +62,8 @@ export function openSpendingBook(store: RecordStore, limits: SpendingLimits, now
 
   return {
     leftFor(provider) {
-      const { perDay, perProviderDay } = limits
-      const left = [
-        ...(perDay === undefined ? [] : [perDay - spent(everybody)]),
-        ...(perProviderDay === undefined ? [] : [perProviderDay - spent(provider)]),
-      ]
-      return left.length === 0 ? undefined : maxOf(0n, left.reduce(minOf))
+      const limit = provider === undefined ? limits.perDay : limits.perProviderDay
+      return limit === undefined ? undefined : maxOf(0n, limit - spent(provider ?? everybody))
     },
     refusalOf(provider, step) {
       const { perDay, perProviderDay } = limits

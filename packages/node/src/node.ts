@@ -37,6 +37,7 @@ import { openSqliteStore, type RecordStore } from '@myst/store'
 import { type ConsumerDriver, createExitPolicy, type Offer, type ProviderDriver } from '@myst/vpn'
 import { watchChain } from './chain-watch.ts'
 import { type Connection, createConnection } from './consumer/connection.ts'
+import { type Debtor, moneyLeft, sharedLimits } from './consumer/money-left.ts'
 import { createFundsReader, type Funds } from './funds.ts'
 import { changeBeneficiary, readBeneficiary, requireOwnable } from './leaving/beneficiary.ts'
 import { createChannelExit } from './leaving/channel-exit.ts'
@@ -111,8 +112,14 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   const wallet = createOwnWallet(crypto, client, profile.contracts, keys.privateKey)
   const transactors = [...profile.transactorUrls.map(createTransactorClient), wallet.transactor]
   const accountantClient = createAccountantClient({ crypto, clock }, keys, domain, accountant)
-  const limits = options.spending ?? {}
-  const book = openPayerBook(crypto, store, keys, { chainId: profile.chainId, channel }, { limits, nowMs: clock.nowMs })
+  const spending = options.spending ?? {}
+  const book = openPayerBook(
+    crypto,
+    store,
+    keys,
+    { chainId: profile.chainId, channel },
+    { limits: spending, nowMs: clock.nowMs },
+  )
   const channels = new Map(profile.accountants.map((info) => [info.address, channelExitOf(info)]))
   const reserved = () => channels.get(accountant.address)?.reserved ?? 0n
   const funds = createFundsReader({ client, clock, reserved }, profile, { identity: keys.identity, channel })
@@ -146,6 +153,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
 
   const services = new Map<string, Service>()
   const connections = new Map<string, Connection>()
+  const debtors = new Set<Debtor>()
   let listening: Promise<void> | undefined
 
   const desks = createDesks(
@@ -380,13 +388,9 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       const driver = options.consumerDrivers.find(({ serviceType }) => serviceType === request.serviceType)
       if (driver === undefined) throw new Fault('service-type-unknown', { serviceType: request.serviceType })
       const { capacity } = await funds.read()
-      if (capacity - book.amount < 100n * policy.firstInvoiceAmount) {
-        throw new Fault('balance-too-low', {
-          left: capacity - book.amount,
-          needed: 100n * policy.firstInvoiceAmount,
-          channel,
-        })
-      }
+      const needed = 100n * policy.firstInvoiceAmount
+      const { free: left } = moneyLeft('channel', capacity - book.amount, debtors)
+      if (left < needed) throw new Fault('balance-too-low', { left, needed, channel })
       await adoptShownPromise()
       const proposal = await choose(request)
       const again = [...connections.values()].some(({ view: { provider, serviceType, state } }) => {
@@ -395,7 +399,10 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
       // The provider would end the older session for the newer, and both would dial again for ever.
       if (again)
         throw new Fault('already-connected', { provider: proposal.provider, serviceType: proposal.serviceType })
-      if (book.leftFor(proposal.provider) === 0n) throw new Fault('day-limit-reached', { provider: proposal.provider })
+      const limits = sharedLimits({ book, debtors }, proposal.provider, capacity)
+      if (limits.some(({ limit, free, reserve }) => limit === 'day' && free <= reserve)) {
+        throw new Fault('day-limit-reached', { provider: proposal.provider })
+      }
       const id = randomBytes(4).toString('hex')
       const connection = createConnection(
         {
@@ -405,6 +412,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
           driver,
           book,
           funds,
+          debtors,
           capacityStatement: accountantClient.capacityStatement,
           findPath: (link, signal) => findTunnelPath({ link, profile, signal }),
           newestProposal: async () =>
@@ -420,7 +428,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
           accountant: accountant.address,
           channel,
           pace: policy.pace,
-          ...budgetOf(request.budget, limits.perSession),
+          ...budgetOf(request.budget, spending.perSession),
           ...(request.listen === undefined ? {} : { listen: request.listen }),
         },
       )

@@ -4,6 +4,6 @@
  * @module
  */
 
-export { type Connection, createConnection } from './consumer/connection.ts'
+export { type Connection, type ConnectionDeps, createConnection } from './consumer/connection.ts'
 export { createProvider, type Provider } from './provider/provider.ts'
 export { createTransactorClient, type TransactorClient } from './transactor-client.ts'

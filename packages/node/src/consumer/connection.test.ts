@@ -210,6 +210,7 @@ function connection(
           return { capacity: change.holds?.() ?? 1_000_000n }
         },
       } as never,
+      debtors: new Set(),
       capacityStatement:
         change.capacityStatement ??
         (async () => {
@@ -387,6 +388,21 @@ describe('the money', () => {
     expect(mine.view.reason).toBeUndefined()
     await mine.disconnect()
   }, 30_000)
+
+  test('is topped up, and the accountant does not say so yet: the provider is dialled once it does', async () => {
+    let [shown, holds] = [11_000n, 11_000n]
+    const mine = connection({ perHour, shown: () => shown, holds: () => holds })
+    await mine.open()
+    holds = 10n ** 9n
+    await expect.poll(() => mine.view.reason, { timeout: 20_000 }).toBe('top-up-not-stated')
+    const asked = statements
+    await expect.poll(() => statements, { timeout: 5_000 }).toBeGreaterThan(asked)
+    expect(him.dials).toBe(1)
+    shown = holds
+    await expect.poll(() => mine.view.state, { timeout: 8_000 }).toBe('connected')
+    expect(him.dials).toBe(2)
+    await mine.disconnect()
+  }, 40_000)
 
   test('is shown to a provider that has no place left: it is dialled at a decent pace', async () => {
     let capacity = 11_000n

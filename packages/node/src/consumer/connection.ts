@@ -18,7 +18,6 @@ import {
   endReplySchema,
   Fault,
   type Invoice,
-  maxOf,
   minOf,
   type NetworkProfile,
   type Pace,
@@ -40,13 +39,13 @@ import {
   type ToProvider,
   toConsumerSchema,
   toProviderSchema,
-  totalCost,
 } from '@myst/protocol'
 import type { ConsumerDriver, ConsumerTunnel, Endpoint, TrafficStats, TunnelPath } from '@myst/vpn'
 import type { FundsReader } from '../funds.ts'
 import type { ConnectionState, ConnectionView } from '../node-core.ts'
 import { carrierOf } from '../session-carrier.ts'
-import { createPacer, type MoneyLeft, type Pacer, tightest } from './money-left.ts'
+import { type Debtor, type Limit, lookEveryMs } from './money-left.ts'
+import { type MoneyWatch, watchMoney } from './money-watch.ts'
 
 export interface ConnectionDeps {
   readonly crypto: Crypto
@@ -55,6 +54,8 @@ export interface ConnectionDeps {
   readonly driver: ConsumerDriver
   readonly book: PayerBook
   readonly funds: FundsReader
+  /** The live sessions of the channel, those of other connections among them. */
+  readonly debtors: Set<Debtor>
   /** The accountant's statement of what our channel can still promise. */
   readonly capacityStatement: () => Promise<SignedContent>
   /** Looks for a path of the tunnel's own; undefined where there is none. Runs while the tunnel already works. */
@@ -86,20 +87,13 @@ export interface Connection {
   disconnect(): Promise<void>
 }
 
-const keepAliveMs = 2000
+const keepAliveMs = lookEveryMs
 /** Dialling a provider that was just lost: it restarts in a tenth of a second, or it is gone. */
 const redialMs = { first: 250, most: 4000, giveUpAfter: 60_000 } as const
 /** A session that lived this long was one: before that, patience and waits go on from the last loss. */
 const steadyMs = 30_000
 /** The provider's answer to the end and to the last promise; the person waits for it. */
 const partingMs = 3_000
-/** Before the money ends the person hears of it, and has time to do something about it. */
-const warnMs = 600_000
-/** Its channel is looked at so often while there is enough on it: a look is some calls of the chain. */
-const calmMs = 30_000
-/** The session ends by itself while what it cost is still within its limits: so long at its pace before they are reached. */
-const reserveMs = 2 * keepAliveMs
-
 /** One session: what there is between an accept and its end. */
 interface Live {
   readonly link: Link
@@ -107,9 +101,9 @@ interface Live {
   readonly accept: SessionAccept
   readonly terms: PayerTerms
   readonly startedMs: number
+  readonly money: MoneyWatch
   /** What the provider was shown: a top-up since then it doesn't know of. */
   readonly shownCapacity: bigint
-  readonly pacer: Pacer
   readonly stopping: AbortController
   invoicedAtMs?: number
   /** The last invoice is being paid: none but that is answered any more. */
@@ -139,7 +133,8 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   const closing = new AbortController()
   /** Said by a provider between its accept and our beginning: heard then, or we would dial again who has sent us away. */
   const early = new WeakMap<Link, ToConsumer>()
-  let warning: ConnectionView['warning']
+  /** After a top-up: the accountant's statement must say more than this, or the provider would be dialled in vain. */
+  let stateAbove: bigint | undefined
   let patience: { sinceMs: number; waitMs: number } = { sinceMs: 0, waitMs: redialMs.first }
 
   function become(next: ConnectionState, why?: string): void {
@@ -152,6 +147,9 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     const budget = options.budget === undefined ? undefined : options.budget - before.spent
     if (budget !== undefined && budget <= 0n) throw new Fault('budget-spent', { budget: options.budget })
     const capacity = await deps.capacityStatement()
+    if (stateAbove !== undefined && capacityIn(capacity) <= stateAbove) {
+      throw new Fault('top-up-not-stated', { accountant: options.accountant, capacity: stateAbove })
+    }
     const { signal } = closing
     const link = await deps.linkNode.connect(proposal.transportKey, { ephemeral: true, setup: listenTo, signal })
     try {
@@ -176,9 +174,10 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
         pace: options.pace,
         ...(budget === undefined ? {} : { budget }),
       }
-      const startedMs = clock.elapsedMs()
-      const started = { startedMs, stopping: new AbortController(), pacer: createPacer(startedMs) }
-      return { link, tunnel, accept, terms, shownCapacity: capacityIn(capacity), ...started }
+      const shownCapacity = capacityIn(capacity)
+      const money = watchMoney(deps, { terms, shownCapacity })
+      const started = { startedMs: clock.elapsedMs(), stopping: new AbortController() }
+      return { link, tunnel, accept, terms, money, shownCapacity, ...started }
     } catch (fault) {
       await prepared.close()
       throw fault
@@ -248,14 +247,19 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     become(state, message.kind === 'resume' ? undefined : message.reason)
   }
 
+  function count(session: Live, measured: TrafficStats): void {
+    stats = measured
+    session.money.count(measured)
+  }
+
   async function answer(session: Live, invoice: Invoice): Promise<PromiseReply> {
     const measured = await session.tunnel.stats()
     const { capacity } = await deps.funds.read()
     // While we looked, the session may have been lost: then its row is no longer ours to write.
     if (live !== session) return { kind: 'refused', code: 'invoice-no-session' }
-    stats = measured
+    count(session, measured)
     const nowMs = clock.elapsedMs()
-    const usage = { durationMs: BigInt(nowMs - session.startedMs), bytes: measured.sentBytes + measured.receivedBytes }
+    const { usage } = session.money
     const { invoicedAtMs } = session
     const promisable = minOf(capacity, session.shownCapacity)
     const facts = { nowMs, usage, capacity: promisable, sessionOpen: true }
@@ -282,7 +286,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     listen = session.tunnel.listening ?? listen
     path = 'link'
     connectedAtMs ??= clock.nowMs()
-    warning = undefined
+    stateAbove = undefined
     become('connected')
     const said = early.get(session.link)
     if (said !== undefined) hear(session, said)
@@ -315,9 +319,9 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
       try {
         await link.request(sessionProtocol, message, { timeoutMs: 4 * keepAliveMs, signal: stopping.signal })
         const measured = await session.tunnel.stats()
-        if (live === session) stats = measured
+        if (live === session) count(session, measured)
         // Not awaited: a chain that hangs must not make us silent.
-        if (live === session) watchMoney(session)
+        if (live === session) checkMoney(session)
       } catch (fault) {
         if (stopping.signal.aborted) return
         lost(session, `keep-alive: ${(fault as Error).message}`)
@@ -326,7 +330,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     }
   }
 
-  function watchMoney(session: Live): void {
+  function checkMoney(session: Live): void {
     if (session.isLooking === true) return
     session.isLooking = true
     lookAtMoney(session)
@@ -336,45 +340,18 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
       })
   }
 
-  /** Warns before the money ends, and ends the session while all of it can be paid. */
   async function lookAtMoney(session: Live): Promise<void> {
-    const { terms, pacer } = session
-    const capacity = await capacityWithin(session, calmMs)
+    const before = session.money.warning
+    const advice = await session.money.look()
     if (live !== session || session.parting === true) return
-    const nowMs = clock.elapsedMs()
-    const bytes = stats.sentBytes + stats.receivedBytes
-    const cost = totalCost(terms.price, { durationMs: BigInt(nowMs - session.startedMs), bytes })
-    pacer.note(nowMs, cost)
-    const spent = book.spentOn(provider, terms.agreementId)
-    const owed = maxOf(0n, cost - spent)
-    const day = book.leftFor(provider)
-    const left = tightest([
-      ...(terms.budget === undefined ? [] : [{ limit: 'budget', amount: terms.budget - spent } as const]),
-      ...(day === undefined ? [] : [{ limit: 'day', amount: day } as const]),
-      { limit: 'channel', amount: minOf(capacity, session.shownCapacity) - book.amount },
-    ]) as MoneyLeft
-    const free = left.amount - owed
-    if (free <= pacer.costOf(reserveMs)) {
-      if (left.limit !== 'channel') return endFor(session, moneyReasons[left.limit])
-      const now = await capacityWithin(session, 0)
-      if (live !== session) return
-      const toppedUp = now - book.amount - owed > 2n * pacer.costOf(warnMs)
-      return toppedUp ? renew(session) : endFor(session, moneyReasons[left.limit])
+    if (advice.kind === 'end') return endFor(session, advice.reason)
+    if (advice.kind === 'show-new-money') return renew(session)
+    const { warning } = session.money
+    if (warning === undefined && before === undefined) return
+    if (warning !== undefined && before === undefined) {
+      log(`${moneyWords[warning.limit]} in ${Math.ceil(warning.endsInMs / 60_000)} min at this pace`)
     }
-    const lastsMs = pacer.lastsMs(free)
-    const next = lastsMs !== undefined && lastsMs < warnMs ? { limit: left.limit, endsInMs: lastsMs } : undefined
-    if (next === undefined && warning === undefined) return
-    if (next !== undefined && warning === undefined) {
-      log(`${moneyWords[left.limit]} in ${Math.ceil((lastsMs ?? 0) / 60_000)} min at this pace`)
-    }
-    warning = next
     deps.onChange()
-  }
-
-  /** An old view will do while there is enough: the provider counts no more than it was shown. */
-  async function capacityWithin({ shownCapacity }: Live, maxAgeMs: number): Promise<bigint> {
-    const { capacity } = await deps.funds.read(maxAgeMs).catch(() => ({ capacity: shownCapacity }))
-    return capacity
   }
 
   async function endFor(session: Live, why: string): Promise<void> {
@@ -390,6 +367,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   /** The channel holds more than this provider was shown: another session shows it. */
   async function renew(session: Live): Promise<void> {
     become('reconnecting', 'topped-up')
+    stateAbove = session.shownCapacity
     patience = { sinceMs: clock.elapsedMs(), waitMs: 0 }
     const settled = await settleUp(session)
     // Lost or disconnected meanwhile: that goes its own way.
@@ -420,6 +398,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   async function stopOnce(session: Live, why: string, settled: boolean): Promise<void> {
     if (live === session) live = undefined
     session.stopping.abort()
+    session.money.close()
     const steps: (() => unknown)[] = [
       async () => {
         stats = await session.tunnel.stats()
@@ -512,7 +491,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
         ...(live?.tunnel.listening === undefined ? {} : { listening: live.tunnel.listening }),
         ...(connectedAtMs === undefined ? {} : { connectedAtMs }),
         ...(reason === undefined ? {} : { reason }),
-        ...(warning === undefined || live === undefined ? {} : { warning }),
+        ...(live?.money.warning === undefined ? {} : { warning: live.money.warning }),
       }
     },
 
@@ -544,6 +523,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   async function settleUp(session: Live): Promise<boolean> {
     try {
       session.parting = true
+      session.money.part()
       const { sessionId } = session.accept
       const end = { kind: 'end', sessionId, reason: 'disconnect' } as const
       const { invoice } = await ask(session.link, endReplySchema, end, partingMs)
@@ -559,12 +539,11 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   }
 }
 
-const moneyReasons = { budget: 'budget-spent', day: 'day-limit-reached', channel: 'money-spent' } as const
 const moneyWords = {
   budget: 'the budget is spent',
   day: "the day's limit is reached",
   channel: 'the money is spent',
-} as const
+} as const satisfies Record<Limit, string>
 
 /** What the statement says of our own channel; a provider that checks its signature would refuse a wrong one. */
 function capacityIn({ content }: SignedContent): bigint {

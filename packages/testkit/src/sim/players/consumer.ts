@@ -5,7 +5,7 @@
  */
 
 import { adoptShown, openPayerBook, type PayerBook } from '@myst/billing'
-import { type Connection, createConnection } from '@myst/node/payment-shells'
+import { type Connection, type ConnectionDeps, createConnection } from '@myst/node/payment-shells'
 import { type Address, Fault, type Proposal } from '@myst/protocol'
 import { capacityAt } from '../chain-doors.ts'
 import { createDisk, type Disk } from '../disk.ts'
@@ -52,6 +52,7 @@ export function createConsumerParty(
   let process: Process = { name, alive: false, bornAtMs: 0 }
   let book: PayerBook | undefined
   let stopping = false
+  let debtors: ConnectionDeps['debtors'] = new Set()
   const connections = new Map<Address, Connection>()
 
   async function meet(life: Process, proposal: Proposal, forMs: number): Promise<void> {
@@ -72,6 +73,7 @@ export function createConsumerParty(
             return { balance, settled, registered: true, capacity: capacityAt(chain, channel) }
           },
         } as never,
+        debtors,
         capacityStatement: client.capacityStatement,
         findPath: async () => ({ kind: 'carrier' }),
         newestProposal: async () => proposal,
@@ -127,6 +129,7 @@ export function createConsumerParty(
   }
 
   async function live(life: Process): Promise<void> {
+    debtors = new Set()
     book = habits.book?.(channel) ?? openPayerBook(crypto, disk.open(life), keys, { chainId: profile.chainId, channel })
     const visits = Array.from({ length: habits.parallel }, async () => {
       while (!stopping) {

@@ -1,0 +1,48 @@
+/**
+ * How often, and how long, a provider that was lost is dialled again: it restarts in a tenth of a second, or it is gone.
+ *
+ * @module
+ */
+
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Clock } from '@myst/billing'
+
+export interface Patience {
+  /** The session was lost; one that lived long was a session, and patience begins anew. */
+  lost(livedMs: number): void
+  /** The next dial is ours: it goes out at once. */
+  hurry(): void
+  readonly isOver: boolean
+  /** Until the next dial, or the end. */
+  wait(signal: AbortSignal): Promise<void>
+}
+
+const firstMs = 250
+const mostMs = 4000
+const giveUpAfterMs = 60_000
+/** Before that, patience and waits go on from the last loss. */
+const steadyMs = 30_000
+
+export function createPatience(clock: Clock): Patience {
+  let sinceMs: number | undefined
+  let waitMs = firstMs
+
+  function begin(firstWaitMs: number): void {
+    sinceMs = clock.elapsedMs()
+    waitMs = firstWaitMs
+  }
+
+  return {
+    lost(livedMs) {
+      if (livedMs >= steadyMs || sinceMs === undefined) begin(firstMs)
+    },
+    hurry: () => begin(0),
+    get isOver() {
+      return clock.elapsedMs() - (sinceMs ?? clock.elapsedMs()) > giveUpAfterMs
+    },
+    async wait(signal) {
+      await wait(waitMs, undefined, { signal }).catch(() => {})
+      waitMs = Math.min(Math.max(2 * waitMs, firstMs), mostMs)
+    },
+  }
+}

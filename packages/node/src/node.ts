@@ -4,10 +4,8 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto'
 import {
   type AccountantInfo,
-  adoptShown,
   type Clock,
   createAccountantClient,
   deriveKeys,
@@ -18,46 +16,34 @@ import {
   type SpendingLimits,
   systemClock,
 } from '@myst/billing'
-import { createDiscoveryClient, type PublishedProposal, type SignOffer } from '@myst/discovery'
-import { createHyperdhtNode, type Link, type LinkNode } from '@myst/link'
-import {
-  type Crypto,
-  channelAddress,
-  Fault,
-  maxUint256,
-  minOf,
-  type NetworkProfile,
-  type Price,
-  type Proposal,
-  proposalLifetimeMs,
-  signProposal,
-  zeroAddress,
-} from '@myst/protocol'
+import { createDiscoveryClient } from '@myst/discovery'
+import { createHyperdhtNode, type LinkNode } from '@myst/link'
+import { type Crypto, channelAddress, Fault, type NetworkProfile, zeroAddress } from '@myst/protocol'
 import { openSqliteStore, type RecordStore } from '@myst/store'
-import { type ConsumerDriver, createExitPolicy, type Offer, type ProviderDriver } from '@myst/vpn'
+import type { ConsumerDriver, ProviderDriver } from '@myst/vpn'
+import { alarmsOf, consumerBalance, providerBalance } from './balances.ts'
 import { watchChain } from './chain-watch.ts'
-import { type Connection, createConnection } from './consumer/connection.ts'
-import { type Debtor, moneyLeft, sharedLimits } from './consumer/money-left.ts'
+import { createConsumer } from './consumer/consumer.ts'
 import { createFundsReader, type Funds } from './funds.ts'
 import { changeBeneficiary, readBeneficiary, requireOwnable } from './leaving/beneficiary.ts'
 import { createChannelExit } from './leaving/channel-exit.ts'
 import { createLeaving } from './leaving/leave.ts'
 import { stepStakeReturn } from './leaving/stake-return.ts'
 import { viewErrand, viewLeaving } from './leaving/views.ts'
-import type { ConnectRequest, NodeCore, ProposalFilter, ProposalView, ServiceOffer, ServiceView } from './node-core.ts'
+import { findProposals, viewProposal } from './market.ts'
+import type { NodeCore } from './node-core.ts'
 import { createOwnWallet } from './own-wallet.ts'
 import { atMost } from './patient.ts'
 import { createDesks } from './provider/desks.ts'
-import { createProvider, type OfferedService } from './provider/provider.ts'
+import { createServices } from './provider/services.ts'
 import { registerIdentity } from './registration.ts'
 import { watchAllowance } from './settlement/allowance.ts'
 import { type SettlementConfig, settlementOptions } from './settlement/config.ts'
 import { createPayouts } from './settlement/payouts.ts'
-import { type AccountEarnings, createSettler } from './settlement/settler.ts'
-import { alarmOf, viewEarnings, viewPreview, viewSettlement } from './settlement/views.ts'
+import { createSettler } from './settlement/settler.ts'
+import { viewEarnings, viewPreview, viewSettlement } from './settlement/views.ts'
 import { createTransactorClient } from './transactor-client.ts'
 import { withAny } from './transactors.ts'
-import { findTunnelPath, offerTunnelPath } from './tunnel-path.ts'
 
 export interface NodeOptions {
   readonly profile: NetworkProfile
@@ -85,16 +71,6 @@ const closePatienceMs = 1_000
 /** Before the chain was ever asked; the status says so. */
 const unknownFunds: Funds = { balance: 0n, settled: 0n, registered: false, capacity: 0n }
 
-/** Sessions opened on a proposal that was just refreshed are still served at its price. */
-const keptPrices = 4
-
-interface Service extends OfferedService {
-  readonly offered: Required<ServiceOffer>
-  readonly offer: Offer
-  readonly prices: Map<bigint, Price>
-  published?: PublishedProposal
-}
-
 export async function createNode(options: NodeOptions): Promise<NodeCore> {
   const { profile, crypto, log } = options
   const clock: Clock = systemClock
@@ -104,40 +80,33 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   const own = servicesOf(profile)
   const { accountant } = own
   const channel = channelAddress(crypto, profile.contracts, keys.identity, accountant.address)
-  const domain = { chainId: profile.chainId, verifyingContract: accountant.address }
 
   const store: RecordStore = openSqliteStore(`${options.dataDir}/node.db`)
   const chain = await watchChain({ rpcUrl: own.rpcUrl, chainId: profile.chainId }, changed, log)
   const { client } = chain
   const wallet = createOwnWallet(crypto, client, profile.contracts, keys.privateKey)
   const transactors = [...profile.transactorUrls.map(createTransactorClient), wallet.transactor]
-  const accountantClient = createAccountantClient({ crypto, clock }, keys, domain, accountant)
+  /** What most parts need of the world. */
+  const world = { crypto, clock, store, client, wallet, transactors, onChange: changed, log }
+  const clientOf = (info: AccountantInfo) => {
+    const domain = { chainId: profile.chainId, verifyingContract: info.address }
+    return createAccountantClient({ crypto, clock }, keys, domain, info)
+  }
+  const accountantClient = clientOf(accountant)
   const spending = options.spending ?? {}
-  const book = openPayerBook(
-    crypto,
-    store,
-    keys,
-    { chainId: profile.chainId, channel },
-    { limits: spending, nowMs: clock.nowMs },
-  )
+  const place = { chainId: profile.chainId, channel }
+  const book = openPayerBook(crypto, store, keys, place, { limits: spending, nowMs: clock.nowMs })
   const channels = new Map(profile.accountants.map((info) => [info.address, channelExitOf(info)]))
   const reserved = () => channels.get(accountant.address)?.reserved ?? 0n
   const funds = createFundsReader({ client, clock, reserved }, profile, { identity: keys.identity, channel })
 
   function channelExitOf(info: AccountantInfo) {
-    const at = { chainId: profile.chainId, verifyingContract: info.address }
     const isOurs = info.address === accountant.address
     return createChannelExit(
       {
-        crypto,
-        clock,
-        store,
-        client,
-        wallet,
-        transactors,
-        accountant: isOurs ? accountantClient : createAccountantClient({ crypto, clock }, keys, at, info),
+        ...world,
+        accountant: isOurs ? accountantClient : clientOf(info),
         promised: () => (isOurs ? book.amount : 0n),
-        log,
       },
       { keys, profile, accountant: info.address },
     )
@@ -151,153 +120,36 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   })
   const discovery = createDiscoveryClient({ node: linkNode, crypto }, { networkId: profile.networkId, ephemeral: true })
 
-  const services = new Map<string, Service>()
-  const connections = new Map<string, Connection>()
-  const debtors = new Set<Debtor>()
-  let listening: Promise<void> | undefined
-
   const desks = createDesks(
-    { crypto, clock, store, client, onOutcomes: (outcomes) => provider.credited(outcomes), log },
+    { ...world, onOutcomes: (outcomes) => services.credited(outcomes) },
     { keys, profile, policy },
   )
   const settlement = settlementOptions(profile.priceScale, options.settlement)
-  const settler = createSettler(
-    { crypto, clock, store, client, transactors, sources: desks.sources, onChange: changed, log },
-    { keys, profile, ...settlement },
-  )
+  const settler = createSettler({ ...world, sources: desks.sources }, { keys, profile, ...settlement })
   const mayEarn = watchAllowance({ earnings: settler.earnings, clock, log }, settlement.policy.allowance)
-
-  const payouts = createPayouts({ crypto, clock, client }, { keys, profile })
+  const payouts = createPayouts(world, { keys, profile })
   const leaving = createLeaving(
-    {
-      clock,
-      store,
-      client,
-      wallet,
-      settler,
-      channels,
-      stepStake: (at) => stepStakeReturn({ crypto, clock, client, wallet, transactors, log }, keys, at),
-      endBusiness,
-      onChange: changed,
-      log,
-    },
+    { ...world, settler, channels, stepStake: (at) => stepStakeReturn(world, keys, at), endBusiness },
     { keys, profile },
   )
 
   /** Whoever leaves ends what runs; accountants are asked for what they still owe where there is any. */
   async function endBusiness(): Promise<void> {
-    await Promise.all([...connections.values()].map((connection) => connection.disconnect()))
-    connections.clear()
-    for (const serviceType of [...services.keys()]) await endService(serviceType)
+    await consumer.disconnectAll()
+    await services.stopAll()
     if (!hasExchanged(store)) return
     await desks.openAll()
     await desks.flush()
   }
 
-  const provider = createProvider(
-    {
-      crypto,
-      clock,
-      store,
-      desks: () => desks.open,
-      mayEarn,
-      serviceOf: (serviceType) => services.get(serviceType),
-      onSession: (link, _session, usePath) => {
-        if (usePath !== undefined) offerTunnelPath({ link, profile, usePath, log })
-      },
-      log,
-    },
-    { keys, profile, policy },
+  const services = createServices(
+    { ...world, linkNode, discovery, drivers: options.providerDrivers, desks, mayEarn },
+    { keys, profile, policy, ...(options.bind === undefined ? {} : { egressAddress: options.bind.host }) },
   )
-
-  /** The first service opens the desks and starts to listen; a consumer alone does neither. */
-  async function becomeProvider(): Promise<void> {
-    await desks.openAll()
-    listening ??= (async () => {
-      linkNode.onLink((link: Link) => provider.welcome(link))
-      await linkNode.listen()
-    })()
-    await listening
-  }
-
-  /** Signs the offer anew at each refresh, and remembers at what price. */
-  function signerOf({ serviceType, country, price }: Required<ServiceOffer>, prices: Map<bigint, Price>): SignOffer {
-    return ({ seq, nowMs, withdrawn }) => {
-      const proposal: Proposal = {
-        networkId: profile.networkId,
-        provider: keys.identity,
-        transportKey: linkNode.publicKey,
-        serviceType,
-        serviceVersion: 1,
-        location: { country },
-        price,
-        accountants: [...desks.open.keys()],
-        seq,
-        expiresAtMs: BigInt(nowMs + proposalLifetimeMs),
-        ...(withdrawn ? { withdrawn } : {}),
-      }
-      prices.set(seq, price)
-      for (const old of [...prices.keys()].slice(0, -keptPrices)) prices.delete(old)
-      return signProposal(crypto, proposal, keys.privateKey)
-    }
-  }
-
-  async function find(filter: ProposalFilter = {}): Promise<readonly Proposal[]> {
-    const { country, serviceType } = filter
-    const { proposals } = await discovery.list({
-      ...(country === undefined ? {} : { country }),
-      ...(serviceType === undefined ? {} : { serviceType }),
-    })
-    return proposals
-      .map(({ proposal }) => proposal)
-      .filter(({ provider }) => filter.provider === undefined || provider === filter.provider)
-  }
-
-  /** The disk may have been lost, or be an old backup; a session that ended for that reason is followed by another. */
-  async function adoptShownPromise(): Promise<void> {
-    try {
-      const adopted = await adoptShown(
-        { crypto, book, consumerStanding: accountantClient.consumerStanding },
-        { keys, channel: { chainId: profile.chainId, channel }, restoreJump: policy.restoreJump },
-      )
-      if (adopted !== undefined) log(`continues above a promise of ${adopted} that the accountant has of us`)
-    } catch (fault) {
-      // Whoever has a book goes on with it; whoever has none must ask first.
-      if (book.blank || !(fault instanceof Fault)) throw fault
-      log(`not asked what it has of us: ${fault.message}`)
-    }
-  }
-
-  async function choose(request: ConnectRequest): Promise<Proposal> {
-    const usable = (await find(request)).filter(({ accountants }) => accountants.includes(accountant.address))
-    const [cheapest] = usable.toSorted((a, b) => (a.price.perGib < b.price.perGib ? -1 : 1))
-    if (cheapest !== undefined) return cheapest
-    throw new Fault('no-provider-found', {
-      country: request.country,
-      serviceType: request.serviceType,
-      provider: request.provider,
-    })
-  }
-
-  const viewService = (service: Service): ServiceView => ({
-    ...service.offered,
-    sessions: provider.sessions
-      .filter(({ serviceType }) => serviceType === service.offered.serviceType)
-      .map(({ view }) => view),
-  })
-
-  async function endService(serviceType: string): Promise<void> {
-    const service = services.get(serviceType)
-    if (service === undefined) return
-    services.delete(serviceType)
-    await service.published?.withdraw().catch((fault: Error) => log(`not withdrawn: ${fault.message}`))
-    await Promise.all(
-      provider.sessions
-        .filter((session) => session.serviceType === serviceType)
-        .map((session) => session.end('service-stops')),
-    )
-    await service.offer.close()
-  }
+  const consumer = createConsumer(
+    { ...world, linkNode, discovery, drivers: options.consumerDrivers, accountant: accountantClient, book, funds },
+    { keys, profile, policy, spending, accountant: accountant.address, channel },
+  )
 
   const requireStaying = (): void => {
     if (leaving.isWished) throw new Fault('leaving')
@@ -309,47 +161,20 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     async status() {
       const look = Promise.all([funds.read(), settler.look(statusMaxAgeMs)])
       await atMost(statusPatienceMs, look)
-      const { balance, registered, capacity, settled } = funds.known ?? unknownFunds
-      const { standing } = desks
+      const known = funds.known ?? unknownFunds
       const earnings = settler.earnings()
-      const sum = (of: (one: AccountEarnings) => bigint) => earnings.reduce((total, one) => total + of(one), 0n)
-      const chainFault = chain.problem ?? funds.problem
-      const alarms = [
-        ...(chainFault === undefined ? [] : [alarmOf(chainFault)]),
-        ...earnings.flatMap(({ accountant, problem }) =>
-          problem === undefined || problem.code === chainFault?.code ? [] : [{ ...alarmOf(problem), accountant }],
-        ),
-      ]
       const reflexive = linkNode.reflexive()
       return {
         identity: keys.identity,
         networkId: profile.networkId,
         accountant: accountant.address,
         channel,
-        registered,
-        consumer: {
-          balance,
-          spent: book.amount,
-          left: capacity > book.amount ? capacity - book.amount : 0n,
-          inFlight: book.amount > settled ? book.amount - settled : 0n,
-          promises: book.promises,
-        },
-        provider: {
-          inFlight: standing.uncredited,
-          credited: standing.credited,
-          accountantFees: standing.fees,
-          bounties: standing.bounties,
-          unsettled: sum(({ unsettled }) => unsettled),
-          guaranteed: sum(({ guaranteed }) => guaranteed),
-          settling: sum(({ settling }) => settling),
-          settled: sum(({ settled }) => settled ?? 0n),
-          transactorFees: sum(({ fees }) => fees),
-          batches: standing.batches,
-          promises: standing.promises,
-        },
-        alarms,
-        connections: [...connections.values()].map(({ view }) => view),
-        services: [...services.values()].map(viewService),
+        registered: known.registered,
+        consumer: consumerBalance(known, book),
+        provider: providerBalance(desks.standing, earnings),
+        alarms: alarmsOf(chain.problem ?? funds.problem, earnings),
+        connections: consumer.views,
+        services: services.views,
         ...(reflexive === undefined ? {} : { reflexive }),
       }
     },
@@ -380,119 +205,22 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     },
 
     async proposals(filter) {
-      return (await find(filter)).map(viewProposal)
+      return (await findProposals(discovery, filter)).map(viewProposal)
     },
 
     async connect(request) {
       requireStaying()
-      const driver = options.consumerDrivers.find(({ serviceType }) => serviceType === request.serviceType)
-      if (driver === undefined) throw new Fault('service-type-unknown', { serviceType: request.serviceType })
-      const { capacity } = await funds.read()
-      const needed = 100n * policy.firstInvoiceAmount
-      const { free: left } = moneyLeft('channel', capacity - book.amount, debtors)
-      if (left < needed) throw new Fault('balance-too-low', { left, needed, channel })
-      await adoptShownPromise()
-      const proposal = await choose(request)
-      const again = [...connections.values()].some(({ view: { provider, serviceType, state } }) => {
-        return provider === proposal.provider && serviceType === proposal.serviceType && state !== 'failed'
-      })
-      // The provider would end the older session for the newer, and both would dial again for ever.
-      if (again)
-        throw new Fault('already-connected', { provider: proposal.provider, serviceType: proposal.serviceType })
-      const limits = sharedLimits({ book, debtors }, proposal.provider, capacity)
-      if (limits.some(({ limit, free, reserve }) => limit === 'day' && free <= reserve)) {
-        throw new Fault('day-limit-reached', { provider: proposal.provider })
-      }
-      const id = randomBytes(4).toString('hex')
-      const connection = createConnection(
-        {
-          crypto,
-          clock,
-          linkNode,
-          driver,
-          book,
-          funds,
-          debtors,
-          capacityStatement: accountantClient.capacityStatement,
-          findPath: (link, signal) => findTunnelPath({ link, profile, signal }),
-          newestProposal: async () =>
-            (await find({ provider: proposal.provider, serviceType: proposal.serviceType }))[0],
-          onChange: changed,
-          log,
-        },
-        {
-          id,
-          keys,
-          profile,
-          proposal,
-          accountant: accountant.address,
-          channel,
-          pace: policy.pace,
-          ...budgetOf(request.budget, spending.perSession),
-          ...(request.listen === undefined ? {} : { listen: request.listen }),
-        },
-      )
-      connections.set(id, connection)
-      try {
-        await connection.open()
-      } catch (fault) {
-        connections.delete(id)
-        throw fault
-      }
-      return connection.view
+      return consumer.connect(request)
     },
-
-    async disconnect(id) {
-      const connection = connections.get(id)
-      if (connection === undefined) throw new Fault('connection-unknown', { id })
-      await connection.disconnect()
-      connections.delete(id)
-      changed()
-      return connection.view
-    },
-
-    connections: () => [...connections.values()].map(({ view }) => view),
+    disconnect: consumer.disconnect,
+    connections: () => consumer.views,
 
     async serve(wanted) {
       requireStaying()
-      const driver = options.providerDrivers.find(({ serviceType }) => serviceType === wanted.serviceType)
-      if (driver === undefined) throw new Fault('service-type-unknown', { serviceType: wanted.serviceType })
-      if (services.has(wanted.serviceType))
-        throw new Fault('service-already-offered', { serviceType: wanted.serviceType })
-      if (!/^[A-Z]{2}$/.test(wanted.country)) throw new Fault('country-invalid', { country: wanted.country })
-      await becomeProvider()
-      const reflexive = linkNode.reflexive()
-      const exit = createExitPolicy({
-        profile: profile.exit,
-        denied: reflexive === undefined ? [] : [reflexive.host],
-      })
-      const offered = { ...wanted, price: wanted.price ?? scaledPrice(profile.priceScale) }
-      const prices = new Map<bigint, Price>()
-      const offer = await driver.offer({
-        policy: exit,
-        ...(options.bind === undefined ? {} : { egressAddress: options.bind.host }),
-      })
-      // Before it is published: a consumer may come before the call returns.
-      const service: Service = { offered, offer, prices }
-      services.set(wanted.serviceType, service)
-      try {
-        service.published = await discovery.publish(signerOf(offered, prices))
-      } catch (fault) {
-        services.delete(wanted.serviceType)
-        await offer.close()
-        throw fault
-      }
-      changed()
-      return viewService(service)
+      return services.serve(wanted)
     },
-
-    async stopService(serviceType) {
-      if (!services.has(serviceType)) throw new Fault('service-not-offered', { serviceType })
-      await endService(serviceType)
-      changed()
-    },
-
-    services: () => [...services.values()].map(viewService),
+    stopService: services.stop,
+    services: () => services.views,
 
     async settle(ask = {}) {
       const { settled, refused } = await settler.settle(ask)
@@ -528,7 +256,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     beneficiary: async () => ({ beneficiary: await readBeneficiary(client, profile, keys.identity) }),
 
     async changeBeneficiary(beneficiary) {
-      const done = await changeBeneficiary({ crypto, clock, client, wallet }, profile, keys, beneficiary)
+      const done = await changeBeneficiary(world, profile, keys, beneficiary)
       changed()
       return done
     },
@@ -542,18 +270,13 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     },
 
     async close() {
-      await Promise.all([...connections.values()].map((connection) => connection.disconnect()))
-      const withdrawals = [...services.values()].map(({ published }) => published?.withdraw())
-      for (const { status } of await Promise.allSettled(withdrawals)) {
-        if (status === 'rejected') log('a proposal was not withdrawn; it expires by itself')
-      }
-      await provider.close()
+      await consumer.disconnectAll()
+      await services.close()
       await desks.flush()
       await desks.close()
       await atMost(closePatienceMs, leaving.close())
       await settler.close()
       chain.close()
-      for (const { offer } of services.values()) await offer.close()
       await discovery.close()
       await linkNode.close()
       store.close()
@@ -570,33 +293,6 @@ function servicesOf({ accountants, rpcUrls, networkId }: NetworkProfile) {
   }
   return { accountant, rpcUrl }
 }
-
-const viewProposal = ({
-  provider,
-  serviceType,
-  location,
-  price,
-  accountants,
-  expiresAtMs,
-}: Proposal): ProposalView => ({
-  provider,
-  serviceType,
-  country: location.country,
-  price,
-  accountants,
-  expiresAtMs: Number(expiresAtMs),
-})
-
-function budgetOf(asked: bigint | undefined, limit: bigint | undefined): { readonly budget?: bigint } {
-  if (asked === undefined && limit === undefined) return {}
-  return { budget: minOf(asked ?? maxUint256, limit ?? maxUint256) }
-}
-
-/** The default price of `payments.md` §3, times the network's scale. */
-const scaledPrice = (scale: bigint): Price => ({
-  perHour: 60_000_000_000_000n * scale,
-  perGib: 100_000_000_000_000_000n * scale,
-})
 
 /** Lab and loopback addresses are dialled only where the profile calls them public; that is the devnet's alone. */
 const isLab = ({ exit }: NetworkProfile): boolean => exit.publicRanges.length + exit.publicEndpoints.length > 0

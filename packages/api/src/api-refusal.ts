@@ -15,6 +15,8 @@ export type ApiRefusalCode =
   | 'body-too-large'
   | 'body-malformed'
   | 'request-invalid'
+  | 'idempotency-key-invalid'
+  | 'idempotency-key-reused'
   | 'events-full'
   | 'node-stopping'
   | 'internal'

@@ -22,6 +22,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** In place of the route's own limit. */
   readonly timeoutMs?: number
+  /** Of a write: asked again with it, the node answers what it answered, and does nothing twice. */
+  readonly idempotencyKey?: string
 }
 
 type Arguments<R> =
@@ -44,7 +46,7 @@ const maxAnswerBytes = 16 * 1024 * 1024
 export function createApiClient(access: ApiAccess): ApiClient {
   const place = 'socketPath' in access ? { socketPath: access.socketPath } : { url: access.url }
 
-  function exchange(route: Route, input: Values, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+  function exchange(route: Route, input: Values, { signal, idempotencyKey }: CallOptions): Promise<IncomingMessage> {
     const body = route.body === undefined ? undefined : JSON.stringify(pick(route.body, input))
     return new Promise((resolve, reject) => {
       const outgoing = request({
@@ -55,6 +57,7 @@ export function createApiClient(access: ApiAccess): ApiClient {
         ...(signal === undefined ? {} : { signal }),
         headers: {
           authorization: `Bearer ${access.token}`,
+          ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
           ...(body === undefined
             ? {}
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
@@ -71,7 +74,7 @@ export function createApiClient(access: ApiAccess): ApiClient {
     const timeout = AbortSignal.timeout(timeoutMs)
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
     try {
-      return await answerOf(route, await exchange(route, input, signal))
+      return await answerOf(route, await exchange(route, input, { ...options, signal }))
     } catch (cause) {
       options.signal?.throwIfAborted()
       if (timeout.aborted) throw new Fault('node-timeout', { ...place, timeoutMs }, { cause })
@@ -81,7 +84,7 @@ export function createApiClient(access: ApiAccess): ApiClient {
 
   async function* events(options: CallOptions = {}): AsyncGenerator<OutputOf<Routes['events']>, void> {
     try {
-      const response = await exchange(routes.events, {}, options.signal)
+      const response = await exchange(routes.events, {}, options)
       if (response.statusCode !== 200) throw refusalOf(await read(response))
       for await (const status of decodeEvents(response, maxAnswerBytes)) {
         if (!Check(routes.events.response, status)) throw new Fault('node-answer-invalid', { ...place })

@@ -53,6 +53,16 @@ const apiAdvice = {
     what: ({ at, why }) => `The request does not fit: ${at} ${why}.`,
     todo: '',
   },
+  'idempotency-key-invalid': {
+    status: 400,
+    what: 'The Idempotency-Key is none: 1 to 128 visible characters of ASCII, once.',
+    todo: '',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    what: 'This Idempotency-Key belongs to another request.',
+    todo: 'Use a new key for each request, and the same only to repeat one.',
+  },
   'events-full': { status: 429, what: 'Too many programs watch this node already.', todo: 'Close one of them.' },
   'node-stopping': { status: 503, what: 'The node is stopping.', todo: 'Start it again: myst node' },
   internal: {

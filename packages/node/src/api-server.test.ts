@@ -109,6 +109,19 @@ test('a request made by hand is answered, so that the refusals below are refused
   expect(core.writes).toEqual(['connect NL proxy undefined'])
 })
 
+test('a write that is repeated under its key is answered as before, and done once; on both listeners', async () => {
+  const first = await client.connect({ serviceType: 'proxy' }, { idempotencyKey: 'one' })
+  expect(await client.connect({ serviceType: 'proxy' }, { idempotencyKey: 'one' })).toEqual(first)
+  expect((await sendRaw(rawRequest({ headers: ['idempotency-key: one'] }))).status).toBe(200)
+  expect(core.writes).toHaveLength(1)
+  const other = client.connect({ serviceType: 'proxy', country: 'DE' }, { idempotencyKey: 'one' })
+  await expect(other).rejects.toMatchObject({ code: 'idempotency-key-reused' })
+  expect(core.writes).toHaveLength(1)
+  // Reading is no write: it is never answered from memory.
+  const { registered } = await client.status({}, { idempotencyKey: 'one' })
+  expect(registered).toBe((await client.status()).registered)
+})
+
 const json = (value: object): string => JSON.stringify({ serviceType: 'proxy', ...value })
 const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`
 
@@ -199,6 +212,12 @@ const refusals: readonly (readonly [what: string, code: string, parts: () => Par
     () => ({ method: 'DELETE', path: '/v1/connections/%zz', type: null, body: '' }),
   ],
   ['a service type that is none', 'request-invalid', () => ({ path: '/v1/services/Proxy', body: '{"country":"NL"}' })],
+  ['an idempotency key with a space', 'idempotency-key-invalid', () => ({ headers: ['idempotency-key: a b'] })],
+  [
+    'two idempotency keys',
+    'idempotency-key-invalid',
+    () => ({ headers: ['idempotency-key: a', 'idempotency-key: b'] }),
+  ],
   ['two lengths', 'request-malformed', () => ({ headers: ['content-length: 1'] })],
   ['a length and chunks', 'request-malformed', () => ({ headers: ['transfer-encoding: chunked'] })],
   ['a header of 100 KB', 'request-malformed', () => ({ headers: [`x-long: ${'a'.repeat(100_000)}`] })],

@@ -16,6 +16,7 @@ import { type ApiCallDeps, type ApiCalls, createApiCalls } from './api-calls.ts'
 import { createEventStreams, type EventStreams } from './api-events.ts'
 import { checkHead, type Gate, hostsOf } from './api-gate.ts'
 import { toJson } from './api-json.ts'
+import { createRepeats, type Repeats } from './api-repeats.ts'
 import { openApiToken } from './api-token.ts'
 
 export interface ApiServerDeps extends ApiCallDeps {
@@ -61,7 +62,7 @@ export async function startApiServer(deps: ApiServerDeps, options: ApiServerOpti
   const calls = createApiCalls(deps)
   const events = createEventStreams({ ...deps, read: () => calls.status({}) })
   const state = { stopping: false }
-  const shared = { calls, events, state, log: deps.log }
+  const shared = { calls, events, repeats: createRepeats(), state, log: deps.log }
 
   await rm(socketPath, { force: true })
   const local = createListener(shared, () => ({ token }))
@@ -117,11 +118,12 @@ export async function refuseRunningNode(dataDir: string): Promise<void> {
 interface Shared {
   readonly calls: ApiCalls
   readonly events: EventStreams
+  readonly repeats: Repeats
   readonly state: { readonly stopping: boolean }
   readonly log: (line: string) => void
 }
 
-function createListener({ calls, events, state, log }: Shared, gate: () => Gate): FastifyInstance {
+function createListener({ calls, events, repeats, state, log }: Shared, gate: () => Gate): FastifyInstance {
   const server = Fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -178,7 +180,12 @@ function createListener({ calls, events, state, log }: Shared, gate: () => Gate)
               events.add(reply.raw)
               reply.hijack()
             }
-          : (request) => answer(calls[name], request),
+          : (request) => {
+              const work = () => answer(calls[name], request)
+              const key = request.headers['idempotency-key']
+              if (method === 'GET' || key === undefined) return work()
+              return repeats.once(String(key), [method, request.url, JSON.stringify(request.body ?? {})], work)
+            },
     })
   }
   return server

@@ -41,7 +41,8 @@ export interface ProgramOptions {
 /** Resolves with the exit code: the program's own, or 128 and the signal's number. */
 export function runProgram(name: ProgramName, args: readonly string[], options: ProgramOptions = {}): Promise<number> {
   const stdout = options.onReady === undefined ? 'inherit' : 'pipe'
-  const child = spawn(process.execPath, [programPath(name), ...args], { stdio: ['inherit', stdout, 'inherit'] })
+  // The IPC channel tells the program that we are gone, however that ended: it then pays its sessions and goes too.
+  const child = spawn(process.execPath, [programPath(name), ...args], { stdio: ['inherit', stdout, 'inherit', 'ipc'] })
   if (options.onReady !== undefined) void firstLine(child).then(options.onReady)
   const forget = passSignals(child)
   return new Promise((resolve, reject) => {

@@ -35,7 +35,8 @@ const say = (line: string) => screen.say(`${secondsSoFar().toFixed(1).padStart(5
 let starting: Promise<Devnet> | undefined
 const stop = new AbortController()
 let stopping = false
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+// The last is the end of a parent that holds an IPC channel.
+for (const signal of ['SIGINT', 'SIGTERM', 'disconnect'] as const) {
   process.on(signal, () => {
     if (stopping) process.exit(130)
     stopping = true

@@ -22,6 +22,7 @@ const shown = new Set(
 /** What shows that each works. */
 const proof: Readonly<Record<string, 'run here' | string>> = {
   './dev up': 'run here',
+  './dev up --loopback': 'run here, and by e2e/first-steps.test.ts',
   './dev up --once': 'e2e/story.test.ts, with --json',
   './dev up --once --json': 'e2e/story.test.ts',
   './dev test': 'is what runs this',

@@ -40,6 +40,7 @@ export async function keepGoing(
     browseOn(devnet, erin, dan, 'proxy'),
   ]
   say(`Data and logs are in ${devnet.dir}. Ask any of them: ./dev myst --data-dir ${alice.dataDir} status`)
+  say(`The website is ${devnet.website.url}.`)
   say('Ctrl-C ends it all and leaves nothing behind.')
   const showing = showTable()
   const settling = [bob, dan].map((person) => settleNowAndThen(person, say, signal))

@@ -89,6 +89,8 @@ export function createConsumerSession(
   let promises = 0
   let path: ConnectionView['path'] = 'link'
   let invoicedAtMs: number | undefined
+  /** It is the reason that is shown, until an invoice is paid again. */
+  let hasRefused = false
   /** The last invoice is being paid: none but that is answered any more. */
   let isParting = false
   let isLooking = false
@@ -115,13 +117,16 @@ export function createConsumerSession(
       ...(invoicedAtMs === undefined ? {} : { invoicedAtMs }),
     })
     if (!answered.ok) {
+      hasRefused = true
       log(`invoice of ${provider} refused: ${answered.refusal.code}`)
       events.onReason(answered.refusal.code)
       return { kind: 'refused', code: answered.refusal.code }
     }
     invoicedAtMs = nowMs
     promises += 1
-    deps.onChange()
+    if (hasRefused) events.onReason(undefined)
+    else deps.onChange()
+    hasRefused = false
     return { kind: 'promised', promise: answered.value }
   }
 

@@ -3,14 +3,24 @@
  * transactors that are away; and what one accountant refuses holds up no other.
  */
 
-import { systemClock } from '@myst/billing'
-import { createSender } from '@myst/chain'
-import { accountantAbi } from '@myst/contracts'
+import { deriveKeys, systemClock } from '@myst/billing'
+import { createSender, typedCall } from '@myst/chain'
+import { accountantAbi, mystTokenAbi, registryAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { richKeys } from '@myst/devnet'
-import { createOwnWallet } from '@myst/node'
+import { registrationFee, richKeys } from '@myst/devnet'
+import { changeBeneficiary, createOwnWallet, readBeneficiary } from '@myst/node'
 import { createTransactorClient } from '@myst/node/payment-shells'
-import { type Address, Fault, myst } from '@myst/protocol'
+import {
+  type Address,
+  channelAddress,
+  Fault,
+  hashTypedData,
+  myst,
+  type Registration,
+  registrationStruct,
+  toHex,
+  zeroAddress,
+} from '@myst/protocol'
 import { defaultNetworkOptions, defaultTransactorOptions, startTransactor, type Transactor } from '@myst/transactor'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Earner, openSettlingWorld, policy, type SettlingWorld } from './settling.fixture.ts'
@@ -133,6 +143,33 @@ test('what was sent before a crash is found again, and not sent twice', async ()
   bob.start()
   await expect.poll(() => bob.settler.payments().length, soon).toBe(2)
   expect(await here.sentBy(bob.identity)).toBe(2)
+})
+
+test('a wallet waits for what a process before it has sent, and sends nothing beside it', async () => {
+  const bob = await earner()
+  const erin = `0x${'e1'.repeat(20)}` as const
+  const { contracts } = here.world.profile
+  await here.world.network.faucet(bob.identity, 10n)
+  // It could be sent twice: no contract would refuse the second.
+  const call = typedCall({ to: contracts.token, abi: mystTokenAbi, name: 'transfer', args: [erin, 5n] })
+  const walletOn = (client: typeof here.client) => createOwnWallet(crypto, client, contracts, bob.key)
+  await here.holdMining()
+  const first = walletOn(here.client).send(call)
+  const pooled = () => here.client.rpc.getTransactionCount({ address: bob.identity, blockTag: 'pending' })
+  await expect.poll(pooled, soon).toBe(1)
+  let looks = 0
+  const { rpc } = here.client
+  const getTransactionCount: typeof rpc.getTransactionCount = (asked) => {
+    looks += 1
+    return rpc.getTransactionCount(asked)
+  }
+  const second = walletOn({ ...here.client, rpc: { ...rpc, getTransactionCount } }).send(call)
+  // Two of them are one look; it has looked, and looks again.
+  await expect.poll(() => looks, soon).toBeGreaterThanOrEqual(4)
+  expect(await pooled()).toBe(1)
+  await here.resumeMining()
+  await Promise.all([first, second])
+  expect([await here.sentBy(bob.identity), await here.balanceOf(erin)]).toEqual([2, 10n])
 })
 
 test('a transactor that was given it before a crash has one request, with one effect', async () => {
@@ -281,4 +318,55 @@ test('says beforehand what arrives, and where; settles into the stake, or to who
   await bob.settler.look(0)
   expect(at(rich, bob)).toMatchObject({ stake: into?.arrives, unsettled: 0n })
   expect(bob.settler.payments().map(({ to }) => to)).toEqual([rich, dave])
+})
+
+/** Its own deposit pays for it; who sends it is paid nothing. */
+async function register({ identity, key }: Earner): Promise<void> {
+  const { contracts, chainId } = here.world.profile
+  await here.world.network.faucet(channelAddress(crypto, contracts, identity, carol), registrationFee)
+  const registration: Registration = {
+    identity,
+    accountant: carol,
+    beneficiary: zeroAddress,
+    transactor: zeroAddress,
+    fee: 0n,
+    nonce: 1n,
+    deadline: 2n ** 40n,
+  }
+  const domain = { chainId, verifyingContract: contracts.registry }
+  const signature = crypto.sign(hashTypedData(crypto, domain, registrationStruct, registration), key)
+  const args = [registration, toHex(signature)] as const
+  const call = { to: contracts.registry, abi: registryAbi, name: 'registerIdentity', args } as const
+  await createSender(here.client, richKeys.deployer).send(call)
+}
+
+test('who is paid is changed for good in the registry: the next settlement goes there', async () => {
+  const bob = await earner()
+  const dave = `0x${'d0'.repeat(20)}` as const
+  const { profile } = here.world
+  const wallet = createOwnWallet(crypto, here.client, profile.contracts, bob.key)
+  const keys = deriveKeys(crypto, bob.key)
+  const change = (beneficiary: Address) =>
+    changeBeneficiary({ crypto, clock: systemClock, client: here.client, wallet }, profile, keys, beneficiary)
+  const registered = () => readBeneficiary(here.client, profile, bob.identity)
+  expect(await registered()).toBe(bob.identity)
+
+  const { token, registry } = profile.contracts
+  for (const contract of [token, registry, carol]) {
+    await expect(change(contract)).rejects.toMatchObject({ code: 'beneficiary-refused', facts: { code: 'a-contract' } })
+  }
+  await expect(change(dave)).rejects.toMatchObject({ facts: { code: 'NotRegistered' } })
+  expect([await registered(), await here.sentBy(bob.identity)]).toEqual([bob.identity, 0])
+  await register(bob)
+
+  const { hash } = await change(dave)
+  expect((await here.client.rpc.getTransactionReceipt({ hash: hash as `0x${string}` })).status).toBe('success')
+  expect(await registered()).toBe(dave)
+  expect(await change(dave)).toEqual({ beneficiary: dave })
+  expect(await here.sentBy(bob.identity)).toBe(1)
+
+  bob.promise(carol, 3n * myst)
+  bob.start()
+  await expect.poll(() => bob.settler.payments()[0]?.isConfirmed, soon).toBe(true)
+  expect([await here.balanceOf(dave), await here.balanceOf(bob.identity)]).toEqual([3n * myst, 0n])
 })

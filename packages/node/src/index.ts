@@ -11,6 +11,7 @@
  */
 
 export * from './identity.ts'
+export { changeBeneficiary, readBeneficiary } from './leaving/beneficiary.ts'
 export { createChannelExit } from './leaving/channel-exit.ts'
 export * from './node.ts'
 export * from './node-core.ts'

@@ -25,12 +25,18 @@ async function startDevnet(): Promise<void> {
   devnet = spawn(command, args, {
     cwd: root,
     env: { ...process.env, TMPDIR: dir },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
-  devnet.stdout?.on('data', (chunk: Buffer) => {
-    said += chunk.toString()
+  for (const stream of [devnet.stdout, devnet.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+  }
+  devnet.once('exit', (code) => {
+    said += `It ended with ${code}.`
   })
-  await expect.poll(() => said, { timeout: 150_000 }).toMatch(/Alice is connected/)
+  await expect.poll(() => said, { timeout: 150_000 }).toMatch(/Alice is connected|It ended/)
+  expect(said).toMatch(/Alice is connected/)
 }
 
 afterAll(async () => {

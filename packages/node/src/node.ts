@@ -159,8 +159,7 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
     identity: keys.identity,
 
     async status() {
-      const look = Promise.all([funds.read(), settler.look(statusMaxAgeMs)])
-      await atMost(statusPatienceMs, look)
+      await atMost(statusPatienceMs, Promise.all([funds.read(), settler.look(statusMaxAgeMs)]))
       const known = funds.known ?? unknownFunds
       const earnings = settler.earnings()
       const reflexive = linkNode.reflexive()

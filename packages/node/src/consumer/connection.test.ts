@@ -361,6 +361,17 @@ test('disconnecting while it connects leaves nothing open', async () => {
   expect(book.amount).toBe(0n)
 })
 
+test('disconnecting while it dials again leaves nothing open', async () => {
+  const mine = connection()
+  await mine.open()
+  openingMs = 500
+  await him.links[0]?.close('bye')
+  // The first is closed, and the second is opening.
+  await expect.poll(() => [him.dials, tunnelsOpen]).toEqual([2, 1])
+  await mine.disconnect()
+  expect([mine.view.state, tunnelsOpen]).toEqual(['not-connected', 0])
+})
+
 describe('the money', () => {
   /** 1 base unit a millisecond. */
   const perHour = 3_600_000n

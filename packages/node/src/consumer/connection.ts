@@ -7,6 +7,7 @@
 import { Fault, type Proposal, type SignedContent } from '@myst/protocol'
 import type { Endpoint } from '@myst/vpn'
 import type { ConnectionState, ConnectionView } from '../node-core.ts'
+import { atMost } from '../patient.ts'
 import { type ConsumerSession, type ConsumerSessionDeps, createConsumerSession } from './consumer-session.ts'
 import { createPatience } from './patience.ts'
 import { capacityIn, type DialDeps, type DialOptions, dialProvider } from './session-dial.ts'
@@ -34,6 +35,9 @@ export interface Connection {
   disconnect(): Promise<void>
 }
 
+/** A dial that is told to stop closes what it opened; the person waits for it, and not for one that hangs. */
+const dialEndMs = 3_000
+
 export function createConnection(deps: ConnectionDeps, options: ConnectionOptions): Connection {
   const { clock, log } = deps
   let { proposal, listen } = options
@@ -47,6 +51,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   let connectedAtMs: number | undefined
   /** After a top-up: the accountant's statement must say more than this, or the provider would be dialled in vain. */
   let stateAbove: bigint | undefined
+  let redialling: Promise<void> = Promise.resolve()
   const closing = new AbortController()
   const patience = createPatience(clock)
 
@@ -116,6 +121,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   }
 
   function lost(ended: ConsumerSession, why: string): void {
+    if (closing.signal.aborted) return void ended.stop(why)
     const { endReason } = ended
     patience.lost(ended.livedMs)
     become('reconnecting', endReason ?? why)
@@ -140,7 +146,12 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     return true
   }
 
-  async function redial(): Promise<void> {
+  function redial(): Promise<void> {
+    redialling = dialAgain()
+    return redialling
+  }
+
+  async function dialAgain(): Promise<void> {
     while (state === 'reconnecting') {
       if (patience.isOver) return become('failed', reason)
       await patience.wait(closing.signal)
@@ -152,6 +163,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
         return begin(next)
       } catch (fault) {
         if (!(fault instanceof Fault)) throw fault
+        if (closing.signal.aborted) return
         log(`${provider} again: ${fault.code}`)
         if (fault.code === 'budget-spent') return become('failed', fault.code)
         become(state, fault.code)
@@ -199,6 +211,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
       const ending = session
       become('disconnecting')
       await (ending?.isLive ? ending.finish('disconnected') : ending?.stop('disconnected'))
+      await atMost(dialEndMs, redialling)
       become('not-connected')
     },
   }

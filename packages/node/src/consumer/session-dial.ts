@@ -84,13 +84,13 @@ export async function dialProvider(deps: DialDeps, options: DialOptions, dial: D
 }
 
 async function openOn(link: Link, deps: DialDeps, options: DialOptions, dial: Dial) {
-  const { proposal, capacity, budget, listen } = dial
+  const { proposal, capacity, budget, listen, signal } = dial
   const { profile, pace } = options
   const keepOutside = [link.remoteEndpoint.host, ...profile.bootstrap.map(hostOf), ...serviceHosts(profile)]
   const prepared = await deps.driver.prepare({ keepOutside, ...(listen === undefined ? {} : { listen }) })
   try {
     const request = signRequest(link, prepared.parameters, deps, options, dial)
-    const accept = await ask(link, sessionAcceptSchema, { kind: 'open', request })
+    const accept = await ask(link, sessionAcceptSchema, { kind: 'open', request }, { signal })
     const tunnel = await prepared.open(accept.parameters, carrierOf(link))
     const { provider, price } = proposal
     const { agreementId } = accept

@@ -8,6 +8,7 @@
  */
 
 import type { Address } from './bytes.ts'
+import { maxProofPromises } from './contradiction.ts'
 import {
   address,
   bytes,
@@ -66,11 +67,14 @@ export const itemRefusals = {
   /** The accountant lost its newest records, and does not know yet what else this channel has promised. */
   'promise-recovering': { final: false },
   'promise-wrong-lock': { final: true },
-  'promise-wrong-channel': { final: true },
   'promise-channel-closing': { final: true },
   'promise-too-old': { final: true },
   'promise-total-not-increasing': { final: true },
   'promise-over-capacity': { final: false },
+  /** Providers withhold the preimages of too much else that this channel has promised. */
+  'promise-too-many-unrevealed': { final: false },
+  /** Breaks the prefix condition, and the answer has no room to prove it. */
+  'promise-proof-later': { final: false },
   'promise-amount-behind': { final: true },
   'promise-breaks-prefix': { final: true },
   'promise-wrong-signer': { final: true },
@@ -84,6 +88,8 @@ export const itemVerdictSchema = message({
   delta: field(1, uint(256)),
   /** Set with a refusal that no later batch can change. */
   final: optional(2, flag),
+  /** Other promises of the consumer, which `provesRefusal`: that it can't be credited is the consumer's doing, not ours. */
+  proof: optional(3, list(signedPromiseSchema, maxProofPromises)),
 })
 export type ItemVerdict = ValueOfSchema<typeof itemVerdictSchema>
 

@@ -15,6 +15,7 @@
 export * from './amount.ts'
 export * from './bytes.ts'
 export * from './channel-address.ts'
+export * from './contradiction.ts'
 export * from './crypto.ts'
 export * from './exchange.ts'
 export * from './exchange-stream.ts'

@@ -14,6 +14,7 @@ import {
   type Bytes32,
   bytes,
   field,
+  findContradiction,
   list,
   message,
   optional,
@@ -22,6 +23,7 @@ import {
   uint,
   type ValueOfSchema,
 } from '@myst/protocol'
+import { keepPromise, keptPromises, keptPromisesSchema } from './kept-promises.ts'
 
 const creditedItemSchema = message({ delta: field(0, uint(256)), signed: field(1, signedPromiseSchema) })
 
@@ -39,6 +41,7 @@ export const channelAccountSchema = message({
   highest: optional(4, signedPromiseSchema),
   /** The revealed promise of the highest amount, with its preimage: what `collect` brings home. */
   collectable: optional(5, message({ signed: field(0, signedPromiseSchema), preimage: field(1, bytes(32, 32)) })),
+  kept: optional(6, keptPromisesSchema),
 })
 export type ChannelAccount = ValueOfSchema<typeof channelAccountSchema>
 
@@ -55,13 +58,45 @@ export const highestAmount = (account: ChannelAccount): bigint => account.highes
 export const creditedSum = (account: ChannelAccount): bigint =>
   account.open.reduce((sum, { delta }) => sum + delta, account.revealedSum)
 
+/** There is no room for what is not revealed at once. */
+export const isFull = ({ open, revealedAmount }: ChannelAccount, amount: bigint): boolean =>
+  open.length >= maxOpenItems && amount > revealedAmount
+
 /** Credits one item, or returns undefined where the prefix condition would break. */
 export function creditItem(account: ChannelAccount, signed: SignedPromise, delta: bigint): ChannelAccount | undefined {
   const { amount } = signed.promise
   const added = amount <= account.revealedAmount ? addRevealed(account, delta) : addOpen(account, signed, delta)
   if (added.open.length > maxOpenItems || !holdsPrefix(added)) return undefined
-  return amount > highestAmount(account) ? { ...added, highest: signed } : added
+  const credited = { ...added, kept: keepPromise(account.kept, signed) }
+  return amount > highestAmount(account) ? { ...credited, highest: signed } : credited
 }
+
+/**
+ * What shows that the consumer has promised more than `signed` and these can bear; undefined where what is left of the
+ * channel's promises does not show it.
+ *
+ * Its provider knows of a time when the agreement had not begun, and we don't: what proves most without that is shown.
+ */
+export function proofOf(account: ChannelAccount, signed: SignedPromise): readonly SignedPromise[] | undefined {
+  const { open, highest, collectable } = account
+  const kept = keptPromises(account.kept, account.consumer)
+  const { amount, agreement } = signed.promise
+  const at = open.findIndex((item) => item.signed.promise.amount > amount)
+  const middle = at < 0 ? open.length : at
+  const near = open.slice(Math.max(0, middle - nearItems), middle + nearItems)
+  const named = [highest, collectable?.signed].filter((one) => one !== undefined)
+  const shown = [...new Set([...kept, ...near.map((item) => item.signed), ...named])]
+  const begins = kept.map(({ promise }) => promise.amount).filter((begun) => begun <= amount - agreement.total)
+  for (const since of [0n, ...begins.sort(ascending)]) {
+    const proof = findContradiction(signed.promise, shown, since)
+    if (proof !== undefined) return proof
+  }
+  return undefined
+}
+/** Below the refused one, and as many above. With what is kept, a search takes a millisecond or two. */
+const nearItems = 2
+
+const ascending = (one: bigint, other: bigint): number => Number(one > other) - Number(one < other)
 
 /** A preimage is known now: everything under the highest amount it unlocks becomes one sum. */
 export function revealItems(account: ChannelAccount, hashlock: Bytes32, preimage: Uint8Array): ChannelAccount {

@@ -114,7 +114,7 @@ describe('refuses an item, in this order, for', () => {
   ]
   test.each(rows)('%s (%#)', async (code, final, of, facts) => {
     const answer = answerOf(await run(second([of]), facts))
-    expect(answer.verdicts).toEqual([{ code, delta: 0n, final }])
+    expect(answer.verdicts).toMatchObject([{ code, delta: 0n, final }])
     expect(answer).toMatchObject({ credited: 0n, promise: { amount: 10n } })
   })
 

@@ -19,6 +19,7 @@ import {
   type ItemVerdict,
   itemRefusals,
   maxOf,
+  maxProofPromises,
   refuse,
   type SignedContent,
   type SignedPromise,
@@ -26,7 +27,15 @@ import {
 } from '@myst/protocol'
 import type { Decision } from './answer.ts'
 import { takeBounty } from './bounties.ts'
-import { creditItem, emptyAccount, highestAmount, revealItems } from './channel-account.ts'
+import {
+  type ChannelAccount,
+  creditItem,
+  emptyAccount,
+  highestAmount,
+  isFull,
+  proofOf,
+  revealItems,
+} from './channel-account.ts'
 import type { ExchangeCommand, ItemFacts } from './commands.ts'
 import { capacityLeft } from './fast-exit.ts'
 import { floorOf } from './floor.ts'
@@ -57,7 +66,8 @@ export function exchangeBatch(
   if (known !== undefined) return { result: known }
   assert(facts.length === batch.items.length, 'every item has its facts')
   if (batch.lastPreimage !== undefined) revealPreimage(draft, crypto, batch.provider, batch.lastPreimage)
-  const verdicts = batch.items.map((item, index) => exchangeItem(draft, command, item, facts[index] as ItemFacts))
+  const room = { promises: maxProofsSum }
+  const verdicts = batch.items.map((item, index) => exchangeItem(draft, command, item, facts[index] as ItemFacts, room))
   return { decision: decideAnswer(draft, command, verdicts) }
 }
 
@@ -117,6 +127,7 @@ function exchangeItem(
   command: ExchangeCommand,
   item: SignedPromise,
   facts: ItemFacts,
+  room: ProofRoom,
 ): ItemVerdict {
   const { agreement, hashlock } = item.promise
   const key = agreementKeyOf(facts.channel, command.batch.provider, agreement.id)
@@ -128,7 +139,8 @@ function exchangeItem(
   const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
   const credited = creditItem(account, item, delta)
   if (credited === undefined) {
-    return refusedItem(item.promise.amount < highestAmount(account) ? 'promise-amount-behind' : 'promise-breaks-prefix')
+    const behind = item.promise.amount < highestAmount(account)
+    return proveRefusal(refusedItem(behind ? 'promise-amount-behind' : 'promise-breaks-prefix'), account, item, room)
   }
   const known = draft.get('locks', hashlock)
   draft.put('channels', facts.channel, known === undefined ? credited : revealItems(credited, hashlock, known.preimage))
@@ -157,7 +169,30 @@ function checkItem(
   if (floor !== undefined && amount <= floor) return 'promise-too-old'
   if (agreement.total < (agreed?.total ?? 0n) + minDelta) return 'promise-total-not-increasing'
   if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'
+  const account = draft.get('channels', facts.channel)
+  if (account !== undefined && isFull(account, amount)) return 'promise-too-many-unrevealed'
   return facts.signer === consumer ? undefined : 'promise-wrong-signer'
+}
+
+/** What is left of an answer's room for proofs. */
+interface ProofRoom {
+  promises: number
+}
+/** Of all proofs in one answer, 250 KB of its 512, and a tenth of a second of searching. What finds no room comes again. */
+const maxProofsSum = 1024
+/** A search that finds nothing takes its time, too. */
+const leastProof = 4
+
+function proveRefusal(
+  refused: ItemVerdict,
+  account: ChannelAccount,
+  item: SignedPromise,
+  room: ProofRoom,
+): ItemVerdict {
+  if (room.promises < maxProofPromises) return refusedItem('promise-proof-later')
+  const proof = proofOf(account, item)
+  room.promises -= Math.max(leastProof, proof?.length ?? 0)
+  return proof === undefined ? refused : { ...refused, proof }
 }
 
 const refusedItem = (code: ItemRefusalCode): ItemVerdict => ({ code, delta: 0n, final: itemRefusals[code].final })

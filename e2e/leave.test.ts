@@ -137,6 +137,7 @@ async function earn(amount: bigint): Promise<void> {
     {
       keys,
       chainId: world.profile.chainId,
+      contracts: world.network.contracts,
       accountant: info,
       policy: { dueSum: 1n, maxAgeMs: 86_400_000, maxItems: 10 },
       feeLimit: 3000,

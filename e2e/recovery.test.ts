@@ -123,6 +123,7 @@ async function openProvider(byte: number, store = createMemoryStore()): Promise<
     {
       keys,
       chainId,
+      contracts: world.network.contracts,
       accountant,
       policy: { dueSum: 1n, maxAgeMs: 86_400_000, maxItems: 10 },
       feeLimit: 3000,

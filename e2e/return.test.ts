@@ -100,6 +100,7 @@ async function openProvider(index: number): Promise<Provider> {
     {
       keys,
       chainId,
+      contracts: world.network.contracts,
       accountant,
       policy: { dueSum: 1n, maxAgeMs: 3_600_000, maxItems: 10 },
       feeLimit: 500,

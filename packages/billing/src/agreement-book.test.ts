@@ -6,6 +6,8 @@ import { agreementTable } from './agreement-record.ts'
 
 const somebody: Address = crypto.addressOf(new Uint8Array(32).fill(1))
 const idOf = (number: number): Bytes32 => toHex(uintToBytes(BigInt(number)))
+const customer: Address = crypto.addressOf(new Uint8Array(32).fill(2))
+const nobody = { runs: () => false, isKnown: () => false }
 const record = {
   ...{ consumer: somebody, accountant: somebody, price: { perHour: 1n, perGib: 0n } },
   ...{ issued: [], invoicedTotal: 2n, paidTotal: 1n, paidAmount: 1n, creditedTotal: 0n },
@@ -15,19 +17,19 @@ test('a clock that jumps ahead, or back, forgets nobody', () => {
   const store = createMemoryStore()
   let nowMs = Date.parse('2026-11-21')
   const clock = { nowMs: () => nowMs, elapsedMs: () => 0 }
-  const book = openAgreementBook({ store, clock }, () => false)
+  const book = openAgreementBook({ store, clock }, nobody)
   book.put(idOf(1), record)
   for (const jumpMs of [400 * 86_400_000, -800 * 86_400_000]) {
     nowMs += jumpMs
     book.put(idOf(2), record)
-    expect(openAgreementBook({ store, clock }, () => false).get(idOf(1))).toBeDefined()
+    expect(openAgreementBook({ store, clock }, nobody).get(idOf(1))).toBeDefined()
   }
 })
 
 test('the oldest goes where there are too many, unless it runs', () => {
   const store = createMemoryStore()
   const clock = { nowMs: () => 5, elapsedMs: () => 0 }
-  const book = openAgreementBook({ store, clock }, (id) => id === idOf(0))
+  const book = openAgreementBook({ store, clock }, { ...nobody, runs: (id) => id === idOf(0) })
   for (let number = 0; number <= 10_001; number++) book.put(idOf(number), record)
   expect([book.get(idOf(0)), book.get(idOf(1)), book.get(idOf(2))].map((row) => row !== undefined)).toEqual([
     true,
@@ -35,4 +37,13 @@ test('the oldest goes where there are too many, unless it runs', () => {
     false,
   ])
   expect(agreementTable.load(store).size).toBe(10_000)
+})
+
+test('strangers push out nobody who has paid', () => {
+  const store = createMemoryStore()
+  const clock = { nowMs: () => 5, elapsedMs: () => 0 }
+  const book = openAgreementBook({ store, clock }, { ...nobody, isKnown: (consumer) => consumer === customer })
+  book.put(idOf(0), { ...record, consumer: customer })
+  for (let number = 1; number <= 10_001; number++) book.put(idOf(number), record)
+  expect([0, 1, 2, 3].map((number) => book.get(idOf(number)) !== undefined)).toEqual([true, false, false, true])
 })

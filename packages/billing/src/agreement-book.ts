@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Bytes32 } from '@myst/protocol'
+import type { Address, Bytes32 } from '@myst/protocol'
 import type { RecordStore } from '@myst/store'
 import { type AgreementRecord, agreementTable } from './agreement-record.ts'
 import type { Clock } from './clock.ts'
@@ -17,27 +17,35 @@ export interface AgreementBook {
   remove(id: Bytes32): void
 }
 
-/** Ended sessions with an open invoice; ten times the sessions at once, 5 MB. The oldest goes first: by number, since a clock may jump. */
+/**
+ * Ended sessions with an open invoice; ten times the sessions at once, 5 MB. The oldest goes first: by number, since a clock may
+ * jump. But strangers go before all who ever paid: a crowd of them would push out what a customer still means to pay.
+ */
 const maxAgreements = 10_000
 
 export function openAgreementBook(
   { store, clock }: { readonly store: RecordStore; readonly clock: Clock },
-  /** A session that runs keeps its row. */
-  runs: (id: Bytes32) => boolean,
+  {
+    runs,
+    isKnown,
+  }: {
+    /** A session that runs keeps its row. */
+    readonly runs: (id: Bytes32) => boolean
+    /** This consumer has paid, once at least. */
+    readonly isKnown: (consumer: Address) => boolean
+  },
 ): AgreementBook {
   // Rows of before there was a time count as new. A disk returns them by key; here the oldest is first.
   const savedAtOf = ({ savedAtMs }: AgreementRecord) => Number(savedAtMs ?? clock.nowMs())
   const loaded = [...agreementTable.load(store)]
   const rows = new Map(loaded.toSorted(([, one], [, other]) => savedAtOf(one) - savedAtOf(other)))
 
-  function* surplus(): Iterable<string> {
-    let count = rows.size
-    for (const id of rows.keys()) {
-      if (count <= maxAgreements) return
-      if (runs(id as Bytes32)) continue
-      count -= 1
-      yield id
-    }
+  function surplus(): readonly string[] {
+    if (rows.size <= maxAgreements) return []
+    const ended = [...rows].filter(([id]) => !runs(id as Bytes32))
+    const known = ended.filter(([, { consumer }]) => isKnown(consumer))
+    const strangers = ended.filter(([, { consumer }]) => !isKnown(consumer))
+    return [...strangers, ...known].slice(0, rows.size - maxAgreements).map(([id]) => id)
   }
 
   return {
@@ -46,7 +54,7 @@ export function openAgreementBook(
       const row = { ...record, savedAtMs: BigInt(clock.nowMs()) }
       rows.delete(id)
       rows.set(id, row)
-      const old = [...surplus()]
+      const old = surplus()
       store.commit([agreementTable.put(id, row), ...old.map((key) => agreementTable.remove(key))])
       for (const key of old) rows.delete(key)
     },

@@ -21,14 +21,16 @@ const recordSchema = message({
   /** The largest amount the channel could promise when the session began. */
   capacity: optional(8, uint(256)),
   savedAtMs: optional(9, uint(53)),
+  /** What the channel had promised when the session began, by the statement that its consumer showed. */
+  promised: optional(10, uint(256)),
 })
 export type AgreementRecord = ValueOfSchema<typeof recordSchema>
 
 /** By agreement id. */
 export const agreementTable = table('provider-agreements', recordSchema)
 
-/** The capacity is missing from records of older versions only. */
-export type Agreed = Pick<AgreementRecord, 'consumer' | 'accountant' | 'price' | 'capacity'>
+/** The last two are missing from records of older versions only. */
+export type Agreed = Pick<AgreementRecord, 'consumer' | 'accountant' | 'price' | 'capacity' | 'promised'>
 
 export function recordOf(
   agreed: Agreed,

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { type Address, type CapacityStatement, statementLifetimeMs } from '@myst/protocol'
+import {
+  type Address,
+  type CapacityStatement,
+  capacityStatementContent,
+  decodeMessage,
+  Fault,
+  type SignedContent,
+  statementLifetimeMs,
+} from '@myst/protocol'
 
 export type CapacityRefusal =
   | { readonly code: 'session-capacity-unproven' }
@@ -28,4 +36,30 @@ export function refusalOf(
   if (statement.exitPending) return { code: 'session-channel-closing' }
   if (statement.capacity - statement.promised < of.leastFree) return { code: 'session-capacity-too-low' }
   return undefined
+}
+
+/**
+ * For the consumer that it is about: a provider that checks its signature would refuse a wrong one.
+ *
+ * @throws Fault `accountant-answer-invalid`
+ */
+export function statementIn({ content }: SignedContent): CapacityStatement {
+  const statement = decodeMessage(capacityStatementContent.schema, content, capacityStatementContent.maxBytes)
+  if (!statement.ok) throw new Fault('accountant-answer-invalid', { code: statement.refusal.code })
+  return statement.value
+}
+
+/**
+ * Whoever shows a statement admits that it has promised so much: one that says more than its book would put it in the wrong.
+ *
+ * @param adopt looks for promises of ours that the book has lost.
+ * @throws Fault `accountant-answer-invalid`
+ */
+export async function requireKnown(
+  { promised }: CapacityStatement,
+  book: { readonly amount: bigint },
+  adopt: () => Promise<unknown>,
+): Promise<void> {
+  if (promised > book.amount) await adopt()
+  if (promised > book.amount) throw new Fault('accountant-answer-invalid', { promised, known: book.amount })
 }

@@ -25,7 +25,7 @@ export interface ConsumerBook {
 }
 
 const consumerTable = table('provider-consumers', recordSchema)
-/** A row is some 50 bytes; one that was forgotten is a stranger again. */
+/** A row is some 50 bytes; one that was forgotten is a stranger again. Who never paid goes first. */
 const maxConsumers = 20_000
 const stranger: ConsumerRecord = { credited: false, leftUnpaid: false }
 
@@ -39,7 +39,7 @@ export function openConsumerBook(store: RecordStore): ConsumerBook {
       const after = { ...before, ...changes }
       const same = after.credited === before.credited && after.leftUnpaid === before.leftUnpaid
       if (same && (after.owed ?? 0n) === (before.owed ?? 0n)) return
-      const [oldest] = rows.size >= maxConsumers && !rows.has(consumer) ? rows.keys() : []
+      const oldest = rows.size >= maxConsumers && !rows.has(consumer) ? oldestOf(rows) : undefined
       rows.set(consumer, after)
       store.commit([
         consumerTable.put(consumer, after),
@@ -49,3 +49,6 @@ export function openConsumerBook(store: RecordStore): ConsumerBook {
     },
   }
 }
+
+const oldestOf = (rows: ReadonlyMap<string, ConsumerRecord>): string | undefined =>
+  [...rows].find(([, { credited }]) => !credited)?.[0] ?? rows.keys().next().value

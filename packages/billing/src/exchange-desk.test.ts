@@ -2,6 +2,7 @@
  * The desk against an accountant that we write here: honest but for what each test says.
  */
 
+import type { ItemOutcome } from '@myst/payments'
 import {
   type AccountantPromise,
   type Address,
@@ -9,10 +10,12 @@ import {
   type BatchAnswer,
   batchAnswerContent,
   batchContent,
+  channelAddress,
   referenceCrypto as crypto,
   type ExchangeReply,
   Fault,
   feeOf,
+  hashPromise,
   hashTypedData,
   type ItemVerdict,
   noTicks,
@@ -41,6 +44,8 @@ const carol = {
   operator: crypto.addressOf(carolKey),
   url: '',
 }
+const at = (fill: number) => toHex(new Uint8Array(20).fill(fill)) as Address
+const contracts = { token: at(1), registry: at(2), channelImplementation: at(3), accountantImplementation: at(4) }
 const domain = { chainId: 31337n, verifyingContract: carol.address }
 
 let standing: ProviderStanding
@@ -63,6 +68,7 @@ let laterMs: number
 let newest: { readonly promise: SignedAccountantPromise } | undefined
 let resign: () => Promise<ResignReply>
 let isAnswerLost: boolean
+let outcomes: ItemOutcome[]
 
 const signedBy = ({ provider, amount, hashlock }: AccountantPromise, key = operatorKey): Uint8Array =>
   crypto.sign(hashTypedData(crypto, domain, accountantPromiseStruct, { provider, amount, hashlock }), key)
@@ -110,11 +116,13 @@ async function openDesk(): Promise<void> {
   const log = (line: string) => lines.push(line)
   const clock = { ...systemClock, elapsedMs: () => systemClock.elapsedMs() + laterMs }
   const operator = async () => crypto.addressOf(registeredKey)
+  const onOutcomes = (of: readonly ItemOutcome[]) => void outcomes.push(...of)
   desk = await openExchangeDesk(
-    { crypto, clock, store, client, onOutcomes: () => {}, feeRate: () => published(), operator, log },
+    { crypto, clock, store, client, onOutcomes, feeRate: () => published(), operator, log },
     {
       keys: bob,
       chainId: domain.chainId,
+      contracts,
       accountant: carol,
       policy: { dueSum: 10n ** 18n, maxAgeMs: 60_000, maxItems: 10 },
       feeLimit: 3000,
@@ -147,6 +155,7 @@ beforeEach(async () => {
   laterMs = 0
   newest = undefined
   isAnswerLost = false
+  outcomes = []
   resign = async () =>
     newest === undefined ? {} : { newest: { ...newest.promise, signature: signedBy(newest.promise) } }
   await openDesk()
@@ -209,6 +218,26 @@ test('stops for good where too much is refused without proof', async () => {
   await add(3, 5n)
   await new Promise((resolve) => setTimeout(resolve, 2500))
   expect([desk.stopped, asked.batches - batches, asked.reveals]).toEqual([true, 0, 0])
+})
+
+test('what is proven is refused without an alarm, however much it is', async () => {
+  const aliceKey = new Uint8Array(32).fill(0xa1)
+  const channel = { chainId: domain.chainId, channel: channelAddress(crypto, contracts, alice, carol.address) }
+  const sign = (id: number, amount: bigint, total: bigint, provider = bob.identity): SignedPromise => {
+    const agreement = { id: toHex(new Uint8Array(32).fill(id)), provider, total }
+    const promise = { amount, hashlock: desk.hashlock, agreement, ticks: noTicks }
+    return { consumer: alice, promise, signature: crypto.sign(hashPromise(crypto, channel, promise), aliceKey) }
+  }
+  let proof = [sign(9, 5_001n, 4_000n, carol.address)]
+  verdictOf = () => ({ code: 'promise-breaks-prefix', delta: 0n, final: true, proof })
+  desk.add(`${alice}/1`, sign(1, 5_000n, 1_500n), false)
+  await desk.flush()
+  expect([desk.stopped, desk.standing.uncredited]).toEqual([false, 0n])
+  expect(outcomes).toMatchObject([{ proven: true, verdict: { code: 'promise-breaks-prefix' } }])
+  proof = [sign(9, 5_501n, 4_000n, carol.address)]
+  desk.add(`${alice}/2`, sign(2, 5_000n, 1_500n), false)
+  await desk.flush()
+  expect([desk.stopped, outcomes[1]?.proven]).toEqual([true, false])
 })
 
 describe("after the operator's key was replaced", () => {

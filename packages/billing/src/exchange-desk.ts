@@ -49,6 +49,7 @@ import {
   list,
   maxBatchItems,
   message,
+  type NetworkProfile,
   openContent,
   optional,
   type SignedAccountantPromise,
@@ -67,6 +68,7 @@ import type { Clock } from './clock.ts'
 import { keepFigure } from './kept-figure.ts'
 import type { NodeKeys } from './keys.ts'
 import { offerAnswers } from './offer-answers.ts'
+import { type JudgeDeps, judgeRefusals } from './refusal-judge.ts'
 import { createRetrySpread, retryMostMs } from './retry-spread.ts'
 
 export interface ExchangeDesk {
@@ -95,7 +97,7 @@ export interface DeskStanding {
   readonly promises: number
 }
 
-export interface DeskDeps {
+export interface DeskDeps extends Pick<JudgeDeps, 'channelState' | 'promisedBefore'> {
   readonly crypto: Crypto
   readonly clock: Clock
   readonly store: RecordStore
@@ -113,6 +115,7 @@ export interface DeskDeps {
 export interface DeskOptions {
   readonly keys: NodeKeys
   readonly chainId: bigint
+  readonly contracts: NetworkProfile['contracts']
   readonly accountant: AccountantInfo
   readonly policy: ExchangerPolicy
   /** Basis points. */
@@ -165,7 +168,7 @@ const adoptable: ReadonlySet<string> = new Set([
 /** @throws Fault `accountant-unreachable` where there is no durable epoch and the accountant can't be asked for one. */
 export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Promise<ExchangeDesk> {
   const { crypto, clock, store, client } = deps
-  const { keys, chainId, accountant } = options
+  const { keys, chainId, contracts, accountant } = options
   const domain: Domain = { chainId, verifyingContract: accountant.address }
   const scope = { chainId, accountant: accountant.address }
   const preimageOf = (epoch: bigint) => derivePreimage(keys.preimageSecret, scope, epoch)
@@ -313,7 +316,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     signedBy = operator
   }
 
-  function takeReply(reply: ExchangeReply, batch: SignedContent, limit: number): void {
+  async function takeReply(reply: ExchangeReply, batch: SignedContent, limit: number): Promise<void> {
     const digest = toHex(crypto.keccak256(batch.content))
     if (reply.kind === 'refused') {
       adoptShown(reply.code, reply.newest)
@@ -324,13 +327,19 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       adoptShown(reply.kind, answer.promise)
       return
     }
+    const items = state.inFlight?.batch.items ?? []
+    const verdicts = items.flatMap((signed, item) => {
+      const verdict = answer.verdicts[item]
+      return verdict === undefined ? [] : [{ signed, verdict }]
+    })
+    const proven = await judgeRefusals(deps, { chainId, contracts, accountant: accountant.address }, verdicts)
     const nowMs = clock.nowMs()
     const taken = takeAnswer(state, answer, limit, nowMs)
     if (!taken.ok) {
       if (taken.refusal.code === 'answer-fee-too-high') feeRates.expire() // it may have been raised since we read it
       throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
     }
-    const { outcomes } = taken.value
+    const outcomes = taken.value.outcomes.map((outcome) => ({ ...outcome, proven: proven.has(outcome.signed) }))
     batches += 1
     promises += outcomes.filter(({ verdict }) => verdict.code === undefined).length
     refusals = addRefusals(refusals, taken.value.state, outcomes, { nowMs, limit: options.unprovedRefusals })
@@ -363,7 +372,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     const reply = await client.exchange(signed)
     const lost = reply.kind === 'refused' && behindCodes.has(reply.code) && isBehind(reply.newest)
     if (lost) await giveBack(reply.newest)
-    takeReply(lost ? await client.exchange(signed) : reply, signed, limit)
+    await takeReply(lost ? await client.exchange(signed) : reply, signed, limit)
   }
 
   /** It has answered us since the newest promise that it shows. */

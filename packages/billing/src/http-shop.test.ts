@@ -11,6 +11,7 @@ import {
   type Bytes32,
   batchAnswerContent,
   batchContent,
+  type CapacityStatement,
   capacityStatementContent,
   channelAddress,
   consumerStandingSchema,
@@ -102,6 +103,8 @@ function exchanged(body: Uint8Array): Uint8Array {
 }
 let credited: Map<Bytes32, bigint>
 
+/** Carol says this instead. */
+let stated: Partial<CapacityStatement>
 const statement = () =>
   signContent(
     crypto,
@@ -114,6 +117,7 @@ const statement = () =>
       promised: 0n,
       exitPending: false,
       issuedAtMs: BigInt(Date.now()),
+      ...stated,
     },
     carolKey,
   )
@@ -121,6 +125,7 @@ const statement = () =>
 beforeEach(async () => {
   opened = []
   isAway = false
+  stated = {}
   credited = new Map()
   const url = await listen(async (request, response) => {
     const body = await bodyOf(request)
@@ -162,6 +167,16 @@ async function anyShop(policy: object = {}, store = createMemoryStore()): Promis
 
 const anyPurse = (store = createMemoryStore()): Promise<Purse> =>
   openPurse({ crypto, store }, { profile, privateKey: aliceKey })
+
+test('a purse shows no statement of another channel, and none that says it promised what it did not', async () => {
+  const purse = await anyPurse()
+  const ask = () => purse.ask(carol, '/')
+  await ask()
+  for (const wrong of [{ channel: alice }, { consumer: carol }, { promised: 1n }]) {
+    stated = wrong
+    await expect(ask()).rejects.toThrow('accountant-answer-invalid')
+  }
+})
 
 test('a customer that starts anew in the middle is served again', async () => {
   const { url } = await anyShop()

@@ -27,6 +27,7 @@ import {
 import type { RecordStore } from '@myst/store'
 import { type AccountantInfo, createAccountantClient } from './accountant-client.ts'
 import { adoptShown } from './adopt-shown.ts'
+import { requireKnown } from './capacity.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { deriveKeys } from './keys.ts'
 import { openPayerBook } from './payer-book.ts'
@@ -89,7 +90,8 @@ export async function openPurse(deps: PurseDeps, options: PurseOptions): Promise
   })
   const policy = paymentPolicy(profile.priceScale)
   const shown = { keys, channel, restoreJump: policy.restoreJump }
-  await adoptShown({ crypto, book, consumerStanding: client.consumerStanding }, shown)
+  const adopt = () => adoptShown({ crypto, book, consumerStanding: client.consumerStanding }, shown)
+  await adopt()
   let capacity = 0n
   const invoicedAtMs = new Map<Bytes32, number>()
 
@@ -103,6 +105,11 @@ export async function openPurse(deps: PurseDeps, options: PurseOptions): Promise
       const statement = await client.capacityStatement()
       const opened = openContent(crypto, domain, capacityStatementContent, statement, accountant.operator)
       if (!opened.ok) throw new Fault('accountant-answer-invalid', { code: opened.refusal.code })
+      const { channel: of, consumer } = opened.value
+      if (of !== channel.channel || consumer !== keys.identity) {
+        throw new Fault('accountant-answer-invalid', { channel: of, consumer })
+      }
+      await requireKnown(opened.value, book, adopt)
       capacity = opened.value.capacity
       const request = { method: 'POST', path, body: encodeMessage(signedContent(), statement) }
       const own = { identity: keys.identity, privateKey, nowMs: clock.nowMs() }

@@ -98,8 +98,11 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
   const { exchange, feeLimit, unprovedRefusals } = policy
   const { operator = async () => accountant.operator, feeRate = async () => feeLimit } = deps
   const desk = await openExchangeDesk(
-    { crypto, clock, store, client, onOutcomes: till.credited, feeRate, operator, log },
-    { keys, chainId, accountant, policy: exchange, feeLimit, unprovedRefusals },
+    {
+      ...{ crypto, clock, store, client, feeRate, operator, log },
+      ...{ onOutcomes: till.credited, promisedBefore: till.promisedBefore },
+    },
+    { keys, chainId, contracts: profile.contracts, accountant, policy: exchange, feeLimit, unprovedRefusals },
   )
 
   function use(tab: Tab): Tab {
@@ -136,9 +139,9 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
     const theirs = [...tabs.values()].filter(({ tab }) => tab.terms.consumer === consumer)
     if (theirs.length >= maxTabsEach) theirs[0]?.tab.close()
     const agreementId = toHex(randomBytes(32))
-    const { capacity } = statement.value
+    const { capacity, promised } = statement.value
     const tab: Tab = till.open({
-      ...{ agreementId, consumer, accountant: desk.accountant.address, price, capacity, host },
+      ...{ agreementId, consumer, accountant: desk.accountant.address, price, capacity, promised, host },
       onRefused: () => tab.close(),
       onClosed: () => void tabs.delete(agreementId),
     })

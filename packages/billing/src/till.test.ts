@@ -14,7 +14,7 @@ import type { ExchangeDesk } from './exchange-desk.ts'
 import { deriveKeys } from './keys.ts'
 import { paymentPolicy } from './payment-policy.ts'
 import type { Tab } from './tab.ts'
-import { openTill, type Till } from './till.ts'
+import { type Customer, openTill, type Till } from './till.ts'
 
 const alice = deriveKeys(crypto, new Uint8Array(32).fill(0xa1))
 const bob = deriveKeys(crypto, new Uint8Array(32).fill(0xb0))
@@ -48,10 +48,10 @@ beforeEach(() => {
   )
 })
 
-function open(): Tab {
+function open(hears: Partial<Customer> = {}): Tab {
   const agreementId: Bytes32 = toHex(uintToBytes(BigInt(++tabs)))
-  const of = { agreementId, consumer: alice.identity, accountant: carol, price, capacity: 10n ** 30n }
-  return till.open({ ...of, host: '198.51.100.7' })
+  const of = { agreementId, consumer: alice.identity, accountant: carol, price, capacity: 10n ** 30n, promised }
+  return till.open({ ...of, ...hears, host: '198.51.100.7' })
 }
 
 /** Pays what is due, and the accountant credits it. */
@@ -67,7 +67,8 @@ function pay(tab: Tab): void {
     promise,
     signature: crypto.sign(hashPromise(crypto, channel, promise), alice.privateKey),
   }
-  expect(tab.pay(signed)).toMatchObject({ ok: true })
+  const taken = tab.pay(signed)
+  if (!taken.ok) throw new Error(taken.refusal.code)
   till.credited([{ key: '', signed, verdict: { delta } }])
 }
 
@@ -136,4 +137,32 @@ test('ten times as much, paid, makes good for it; and what we end ourselves is h
   take(again)
   again.close(true)
   expect(open().state.credit).toBe(policy.firstCredit)
+})
+
+test('a consumer that is proven to break its word is served in no session; one that is only said to, in that one not', () => {
+  const ended: string[] = []
+  const hear = (name: string) => ({ onRefused: (code: string) => void ended.push(`${name}: ${code}`) })
+  const one = open(hear('one'))
+  open(hear('two'))
+  const due = one.due
+  if (due === undefined) throw new Error('nothing is due')
+  const agreement = { id: one.agreementId, provider: bob.identity, total: due.total }
+  const promise = { amount: due.total, hashlock: due.hashlock, agreement, ticks: noTicks }
+  const signed = { consumer: alice.identity, promise, signature: new Uint8Array(65) }
+  const verdict = { code: 'promise-breaks-prefix', delta: 0n, final: true }
+  const outcome = { key: '', signed, verdict }
+  till.credited([outcome])
+  expect(ended.splice(0)).toEqual(['one: promise-breaks-prefix'])
+  till.credited([{ ...outcome, proven: true }])
+  expect(ended).toEqual(['one: promise-breaks-prefix', 'two: promise-breaks-prefix'])
+})
+
+test('a promise that repeats what its channel had promised before pays nothing', () => {
+  promised = 10n ** 18n
+  const tab = open()
+  expect(till.promisedBefore(tab.agreementId)).toBe(promised)
+  promised -= 1n
+  expect(() => pay(tab)).toThrow('promise-amount-short')
+  promised = 10n ** 18n
+  pay(tab)
 })

@@ -39,6 +39,8 @@ export interface Till {
   take(signed: SignedPromise): Taken
   /** The accountant's verdicts on what a desk exchanged. */
   credited(outcomes: readonly ItemOutcome[]): void
+  /** What the channel had promised when this agreement began, as far as is known. */
+  promisedBefore(agreementId: Bytes32): bigint
 }
 
 export interface Customer {
@@ -49,6 +51,8 @@ export interface Customer {
   readonly price: Price
   /** The largest amount its channel can promise, as its signed statement says. */
   readonly capacity: bigint
+  /** What it has promised so far by that statement: a promise that repeats some of that pays nothing here. */
+  readonly promised: bigint
   /** Slows the provider's pace, never hurries it. */
   readonly pace?: Pace
   /** Where it comes from: newcomers of one network share a bucket of first credit. */
@@ -84,8 +88,11 @@ const paidTimes = 10n
 export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions): Till {
   const { crypto, clock, store, mayEarn = () => true, log } = deps
   const tabs = new Map<Bytes32, { readonly tab: HeldTab; readonly customer: Customer }>()
-  const agreements = openAgreementBook({ store, clock }, (id) => tabs.has(id))
   const consumers = openConsumerBook(store)
+  const agreements = openAgreementBook(
+    { store, clock },
+    { runs: (id) => tabs.has(id), isKnown: (consumer) => consumers.get(consumer).credited },
+  )
   const firstCredits = openCreditBook({ store, clock }, policy.firstCreditLimits)
   const prefixes = new Map<Bytes32, string>()
 
@@ -196,10 +203,10 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
   return {
     creditFor,
     open(customer, credit = creditFor(customer)) {
-      const { agreementId, consumer, accountant, price, capacity, pace } = customer
+      const { agreementId, consumer, accountant, price, capacity, promised, pace } = customer
       const desk = deps.desks().get(accountant)
       if (desk === undefined) throw new Fault('accountant-not-accepted', { accountant })
-      const agreed = { consumer, accountant, price, capacity }
+      const agreed = { consumer, accountant, price, capacity, promised }
       // Credit that grows anew from one paid invoice on would forget what is owed.
       const firstCredit = maxOf(policy.firstInvoiceAmount, firstCreditOf(consumer))
       const terms = { ...paced(termsOf(agreementId, agreed), pace), firstCredit }
@@ -207,7 +214,7 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
       // Whoever has taken too much without proof is promised nothing more: what runs ends, too.
       const overLimit = () => desk.stopped || desk.standing.uncredited > policy.exposureLimit || !mayEarn()
       const own = { crypto, clock, agreements, desk, overLimit, onClose: forget, takeLate, log }
-      const tab = holdTab(own, terms, agreed, state)
+      const tab = holdTab(own, terms, agreed, { ...state, paidAmount: promised })
       tabs.set(agreementId, { tab, customer })
       return tab
     },
@@ -215,9 +222,10 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
       const open = tabs.get(signed.promise.agreement.id)
       return open === undefined ? takeLate(signed) : open.tab.pay(signed)
     },
+    promisedBefore: (agreementId) => agreements.get(agreementId)?.promised ?? 0n,
     credited(outcomes) {
       for (const outcome of outcomes) {
-        const { signed, verdict } = outcome
+        const { signed, verdict, proven } = outcome
         if (verdict.code === undefined) {
           creditOne(outcome)
           continue
@@ -226,7 +234,11 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
         if (verdict.final !== true) continue
         // What it promised was never ours: whoever draws twice on one channel does not come back to live on credit.
         consumers.note(signed.consumer, { leftUnpaid: true })
-        tabs.get(signed.promise.agreement.id)?.customer.onRefused?.(verdict.code)
+        const own = tabs.get(signed.promise.agreement.id)
+        // Who is proven to break its word breaks it in all its sessions.
+        const ended =
+          proven === true ? [...tabs.values()].filter(({ tab }) => tab.terms.consumer === signed.consumer) : [own]
+        for (const one of ended) one?.customer.onRefused?.(verdict.code)
       }
     },
   }

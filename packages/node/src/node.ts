@@ -121,7 +121,11 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
   const discovery = createDiscoveryClient({ node: linkNode, crypto }, { networkId: profile.networkId, ephemeral: true })
 
   const desks = createDesks(
-    { ...world, onOutcomes: (outcomes) => services.credited(outcomes) },
+    {
+      ...world,
+      onOutcomes: (outcomes) => services.credited(outcomes),
+      promisedBefore: (agreementId) => services.promisedBefore(agreementId),
+    },
     { keys, profile, policy },
   )
   const settlement = settlementOptions(profile.priceScale, options.settlement)

@@ -86,6 +86,8 @@ export interface ItemOutcome {
   readonly verdict: ItemVerdict
   /** Accepted, and credited this much short of the step that we know of. */
   readonly short?: bigint
+  /** Refused for good, and the caller has seen that it is the consumer's doing. */
+  readonly proven?: boolean
 }
 
 export function createExchanger(epoch: bigint): ExchangerState {
@@ -290,9 +292,11 @@ export function addRefusals(
   outcomes: readonly ItemOutcome[],
   { nowMs, limit }: { readonly nowMs: number; readonly limit: bigint },
 ): UnprovedRefusals {
-  const refused = outcomes.reduce((sum, { key, signed, verdict, short = 0n }) => {
+  const refused = outcomes.reduce((sum, { key, signed, verdict, short = 0n, proven = false }) => {
     if (verdict.code === undefined) return sum + short
-    return verdict.final === true ? sum + signed.promise.agreement.total - (after.credited.get(key) ?? 0n) : sum
+    return verdict.final === true && !proven
+      ? sum + signed.promise.agreement.total - (after.credited.get(key) ?? 0n)
+      : sum
   }, 0n)
   if (refused <= 0n) return before
   const fresh = before.sum <= limit && nowMs - before.sinceMs >= refusalWindowMs

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { statementIn } from '@myst/billing'
 import { Fault, type Proposal, type SignedContent } from '@myst/protocol'
 import type { Endpoint } from '@myst/vpn'
 import type { ConnectionState, ConnectionView } from '../node-core.ts'
 import { atMost } from '../patient.ts'
 import { type ConsumerSession, type ConsumerSessionDeps, createConsumerSession } from './consumer-session.ts'
 import { createPatience } from './patience.ts'
-import { capacityIn, type DialDeps, type DialOptions, dialProvider } from './session-dial.ts'
+import { type DialDeps, type DialOptions, dialProvider } from './session-dial.ts'
 
 export interface ConnectionDeps extends DialDeps, ConsumerSessionDeps {
   /** The accountant's statement of what our channel can still promise. */
@@ -76,7 +77,7 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
     const budget = options.budget === undefined ? undefined : options.budget - totals().spent
     if (budget !== undefined && budget <= 0n) throw new Fault('budget-spent', { budget: options.budget })
     const capacity = await deps.capacityStatement()
-    if (stateAbove !== undefined && capacityIn(capacity) <= stateAbove) {
+    if (stateAbove !== undefined && statementIn(capacity).capacity <= stateAbove) {
       throw new Fault('top-up-not-stated', { accountant: options.accountant, capacity: stateAbove })
     }
     const opened = await dialProvider(deps, options, {

@@ -11,11 +11,13 @@ import {
   type Clock,
   type PayerBook,
   type PaymentPolicy,
+  requireKnown,
   type SpendingLimits,
+  statementIn,
 } from '@myst/billing'
 import type { DiscoveryClient } from '@myst/discovery'
 import type { LinkNode } from '@myst/link'
-import { type Crypto, Fault, maxUint256, minOf } from '@myst/protocol'
+import { type Crypto, Fault, maxUint256, minOf, type SignedContent } from '@myst/protocol'
 import type { ConsumerDriver } from '@myst/vpn'
 import type { FundsReader } from '../funds.ts'
 import { findCheapest, findProposals } from '../market.ts'
@@ -72,6 +74,12 @@ export function createConsumer(deps: ConsumerDeps, { policy, spending, ...own }:
     }
   }
 
+  async function stateCapacity(): Promise<SignedContent> {
+    const statement = await deps.accountant.capacityStatement()
+    await requireKnown(statementIn(statement), book, adoptShownPromise)
+    return statement
+  }
+
   const views = () => [...connections.values()].map(({ view }) => view)
 
   return {
@@ -104,7 +112,7 @@ export function createConsumer(deps: ConsumerDeps, { policy, spending, ...own }:
           ...deps,
           driver,
           debtors,
-          capacityStatement: deps.accountant.capacityStatement,
+          capacityStatement: stateCapacity,
           findPath: (link, signal) => findTunnelPath({ link, profile, signal }),
           newestProposal: async () => (await findProposals(discovery, { provider, serviceType }))[0],
         },

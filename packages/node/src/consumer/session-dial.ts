@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { Clock, NodeKeys } from '@myst/billing'
+import { type Clock, type NodeKeys, statementIn } from '@myst/billing'
 import type { Link, LinkNode } from '@myst/link'
 import type { PayerTerms } from '@myst/payments'
 import {
   type CapacityStatement,
   type Crypto,
-  capacityStatementContent,
   decodeMessage,
   encodeMessage,
   Fault,
@@ -95,7 +94,7 @@ async function openOn(link: Link, deps: DialDeps, options: DialOptions, dial: Di
     const { provider, price } = proposal
     const { agreementId } = accept
     const terms: PayerTerms = { provider, agreementId, price, pace, ...(budget === undefined ? {} : { budget }) }
-    return { tunnel, accept, terms, shownCapacity: capacityIn(capacity) }
+    return { tunnel, accept, terms, shownCapacity: statementIn(capacity).capacity }
   } catch (fault) {
     await prepared.close()
     throw fault
@@ -140,13 +139,6 @@ export async function ask<T>(
   const reply = decodeMessage(schema, answer)
   if (!reply.ok) throw new Fault('provider-answer-invalid', { code: reply.refusal.code })
   return reply.value
-}
-
-/** What the statement says of our own channel; a provider that checks its signature would refuse a wrong one. */
-export function capacityIn({ content }: SignedContent): bigint {
-  const statement = decodeMessage(capacityStatementContent.schema, content, capacityStatementContent.maxBytes)
-  if (!statement.ok) throw new Fault('accountant-answer-invalid', { code: statement.refusal.code })
-  return statement.value.capacity
 }
 
 const hostOf = (endpoint: string): string => endpoint.slice(0, endpoint.lastIndexOf(':'))

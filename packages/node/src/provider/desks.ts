@@ -7,6 +7,7 @@
 import {
   type Clock,
   createAccountantClient,
+  type DeskDeps,
   type DeskStanding,
   type ExchangeDesk,
   type NodeKeys,
@@ -20,6 +21,7 @@ import { type Address, type Crypto, derivePreimage, Fault, type NetworkProfile }
 import type { RecordStore } from '@myst/store'
 import type { EarningsSource } from '../settlement/settler.ts'
 import { readFeeRate, readOperator } from './accountant-terms.ts'
+import { readChannelFacts } from './channel-facts.ts'
 
 export interface Desks {
   readonly open: ReadonlyMap<Address, ExchangeDesk>
@@ -33,7 +35,7 @@ export interface Desks {
   close(): Promise<void>
 }
 
-export interface DesksDeps {
+export interface DesksDeps extends Pick<DeskDeps, 'promisedBefore'> {
   readonly crypto: Crypto
   readonly clock: Clock
   readonly store: RecordStore
@@ -69,10 +71,12 @@ export function createDesks(
         client: createAccountantClient(deps, keys, domain, accountant),
         feeRate: () => readFeeRate(client, address),
         operator: () => readOperator(client, address),
+        channelState: (consumer) => readChannelFacts(deps, profile, { consumer, accountant: address }),
       },
       {
         keys,
         chainId,
+        contracts: profile.contracts,
         accountant,
         policy: policy.exchange,
         feeLimit: policy.feeLimit,

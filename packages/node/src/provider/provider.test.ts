@@ -133,7 +133,7 @@ beforeEach(async () => {
 function requestOn(link: Link): Uint8Array {
   const domain = { chainId: profile.chainId, verifyingContract: carol.address }
   const issuedAtMs = BigInt(Date.now())
-  const statement = { channel, consumer: alice.identity, capacity, promised: 5n, exitPending: false, issuedAtMs }
+  const statement = { channel, consumer: alice.identity, capacity, promised, exitPending: false, issuedAtMs }
   const request: SessionRequest = {
     networkId: profile.networkId,
     consumer: alice.identity,
@@ -167,9 +167,11 @@ async function gone({ link }: { link: Link }): Promise<void> {
   await expect.poll(() => provider.sessions.length, { timeout: 4000 }).toBe(0)
 }
 
+/** To others, before she came. */
+const promised = 5n
 function promiseFor({ invoice }: SessionAccept): SignedPromise {
   const agreement = { id: invoice.agreementId, provider: bob.identity, total: invoice.total }
-  const promise = { amount: invoice.total, hashlock: invoice.hashlock, agreement, ticks: noTicks }
+  const promise = { amount: promised + invoice.total, hashlock: invoice.hashlock, agreement, ticks: noTicks }
   const digest = hashPromise(crypto, { chainId: profile.chainId, channel }, promise)
   return { consumer: alice.identity, promise, signature: crypto.sign(digest, alice.privateKey) }
 }

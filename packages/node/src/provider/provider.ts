@@ -45,6 +45,7 @@ export interface Provider {
   welcome(link: Link): void
   /** The accountant's verdicts on what the desk exchanged. */
   credited(outcomes: readonly ItemOutcome[]): void
+  promisedBefore(agreementId: Bytes32): bigint
   readonly sessions: readonly ProviderSession[]
   close(): Promise<void>
 }
@@ -113,7 +114,8 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
         onCredited: () => sessions.get(agreementId)?.look(),
         onRefused: (code: string) => void sessions.get(agreementId)?.end(code),
       }
-      const tab = till.open({ ...customer, ...hears, capacity: statement.capacity }, credit)
+      const { capacity, promised } = statement
+      const tab = till.open({ ...customer, ...hears, capacity, promised }, credit)
       const session = runProviderSession({ clock, link, tunnel, tab, log }, { id, serviceType: request.serviceType })
       sessions.set(agreementId, session)
       linked.set(link, session)
@@ -198,6 +200,7 @@ export function createProvider(deps: ProviderDeps, { keys, profile, policy }: Pr
       })
     },
     credited: till.credited,
+    promisedBefore: till.promisedBefore,
     get sessions() {
       return [...sessions.values()]
     },

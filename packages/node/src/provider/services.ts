@@ -7,7 +7,7 @@
 import type { DiscoveryClient, PublishedProposal, SignOffer } from '@myst/discovery'
 import type { LinkNode } from '@myst/link'
 import type { ItemOutcome } from '@myst/payments'
-import { Fault, type Price, type Proposal, proposalLifetimeMs, signProposal } from '@myst/protocol'
+import { type Bytes32, Fault, type Price, type Proposal, proposalLifetimeMs, signProposal } from '@myst/protocol'
 import { createExitPolicy, type Offer, type ProviderDriver } from '@myst/vpn'
 import { defaultPrice } from '../market.ts'
 import type { ServiceOffer, ServiceView } from '../node-core.ts'
@@ -22,6 +22,7 @@ export interface Services {
   stopAll(): Promise<void>
   /** The accountant's verdicts on what the desks exchanged. */
   credited(outcomes: readonly ItemOutcome[]): void
+  promisedBefore(agreementId: Bytes32): bigint
   /** As `stopAll`, and at once: all sessions end together, and no new one begins. Never rejects. */
   close(): Promise<void>
 }
@@ -163,6 +164,7 @@ export function createServices(deps: ServicesDeps, options: ServicesOptions): Se
     },
 
     credited: provider.credited,
+    promisedBefore: provider.promisedBefore,
 
     async close() {
       const all = [...services.values()]

@@ -209,6 +209,18 @@ export const mistakes: readonly PlantedMistake[] = [
     story: { draw: { cheater: 'accountant+consumer' } },
   },
   {
+    name: 'W29-unseen',
+    what: "an exit counts as seen on the accountant's bare word",
+    edits: [
+      {
+        file: 'billing/src/refusal-judge.ts',
+        find: '(await look(consumer))?.exitPending === true',
+        put: '(await look(consumer)) !== undefined',
+      },
+    ],
+    story: { draw: { cheater: 'accountant', cheat: 'refuses' } },
+  },
+  {
     name: 'W5-partner',
     what: 'the amount of a promise is not looked at, and the accountant pays short whoever is not its partner',
     edits: [

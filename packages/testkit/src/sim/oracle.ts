@@ -21,6 +21,7 @@ import {
   hashlockOf,
   hashTypedData,
   type Invoice,
+  type ItemVerdict,
   maxOf,
   openContent,
   type Pace,
@@ -100,6 +101,8 @@ export interface OracleFacts {
   /** The most that the channel of this consumer can promise, by the newest blocks. */
   capacityOf(consumer: Address): bigint
   readonly unprovedRefusals: bigint
+  /** This refusal is the consumer's doing. */
+  isProven(refused: SignedPromise, verdict: ItemVerdict): boolean
   /** The node's leeway of bytes, and its tolerance. */
   readonly leewayBytes: bigint
 }
@@ -252,12 +255,13 @@ export function createOracle(facts: OracleFacts): Oracle {
 
   function noteRefusals(provider: Address, { digest, verdicts }: BatchAnswer): void {
     const items = batches.get(provider)?.get(digest)?.items ?? []
-    for (const [index, { consumer, promise }] of items.entries()) {
+    for (const [index, item] of items.entries()) {
+      const { consumer, promise } = item
       const { agreement } = promise
       const key = `${consumer}/${provider}/${agreement.id}`
       const verdict = verdicts[index]
       if (verdict?.code === undefined) creditedTotals.set(key, agreement.total)
-      else if (verdict.final === true) {
+      else if (verdict.final === true && !facts.isProven(item, verdict)) {
         const sum = agreement.total - (creditedTotals.get(key) ?? 0n)
         refused.set(provider, (refused.get(provider) ?? 0n) + sum)
       }

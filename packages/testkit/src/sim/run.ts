@@ -15,6 +15,7 @@ import {
   defaultPrice,
   type ExchangeReply,
   hashTypedData,
+  provesRefusal,
   signContent,
   toHex,
 } from '@myst/protocol'
@@ -115,6 +116,11 @@ export async function playRun(seed: number, options: RunOptions = {}): Promise<R
     pace: policy.pace,
     feeLimit: policy.feeLimit,
     unprovedRefusals: policy.unprovedRefusals,
+    isProven: (refused, { code, proof = [] }) => {
+      const channel = channelOf(world, refused.consumer)
+      if (code === 'promise-channel-closing') return chain.head.state.channels.get(channel)?.exitAtS !== 0n
+      return provesRefusal(crypto, { chainId: profile.chainId, channel }, refused, proof)
+    },
     leewayBytes,
     nowMs: () => time.nowMs,
     isHonest: (name) => named.get(name)?.honest !== false,

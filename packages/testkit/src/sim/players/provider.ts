@@ -6,8 +6,9 @@
 
 import { type ExchangeDesk, openExchangeDesk } from '@myst/billing'
 import type { Link } from '@myst/link'
-import { createProvider, type Provider } from '@myst/node/payment-shells'
+import { createProvider, type Provider, readChannelFacts } from '@myst/node/payment-shells'
 import { type Address, Fault, type Proposal } from '@myst/protocol'
+import { chainClientOf } from '../chain-doors.ts'
 import { createDisk, type Disk } from '../disk.ts'
 import { nature, type Process } from '../virtual-time.ts'
 import { clockOf, keysOf, type Party, proposalOf, serviceType, type World } from '../world.ts'
@@ -42,6 +43,7 @@ export function createProviderParty(
   const { crypto, profile, policy, network, tunnels } = world
   const keys = keysOf(crypto, number)
   const name = `provider-${number}`
+  const eyes = { crypto, client: chainClientOf(world.chain) }
   const disk = createDisk(world.backups)
   const host = `198.51.${number}.1`
   let process: Process = { name, alive: false, bornAtMs: 0 }
@@ -75,12 +77,15 @@ export function createProviderParty(
           onOutcomes: (outcomes) => provider?.credited(outcomes),
           feeRate: async () => accountant.feeRate,
           operator: async () => accountant.operator,
+          channelState: (consumer) => readChannelFacts(eyes, profile, { consumer, accountant: world.accountant }),
+          promisedBefore: (agreementId) => provider?.promisedBefore(agreementId) ?? 0n,
           random: () => world.random.next(),
           log,
         },
         {
           keys,
           chainId: profile.chainId,
+          contracts: profile.contracts,
           accountant: { address: world.accountant, operator: accountant.operator, url: '' },
           policy: policy.exchange,
           feeLimit: policy.feeLimit,

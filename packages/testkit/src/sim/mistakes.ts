@@ -221,6 +221,18 @@ export const mistakes: readonly PlantedMistake[] = [
     story: { draw: { cheater: 'accountant', cheat: 'refuses' } },
   },
   {
+    name: 'W29-unproven',
+    what: 'proofs are not looked at: consumers who promise twice end the business with an honest accountant',
+    edits: [
+      {
+        file: 'billing/src/refusal-judge.ts',
+        find: 'verdict.proof ?? []',
+        put: '[]',
+      },
+    ],
+    story: { draw: { cheater: 'consumer', cheat: 'pays-twice' } },
+  },
+  {
     name: 'W5-partner',
     what: 'the amount of a promise is not looked at, and the accountant pays short whoever is not its partner',
     edits: [

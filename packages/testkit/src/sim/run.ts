@@ -75,8 +75,8 @@ export const simPolicy = ({ minInvoiceMs, lie, quiet }: Pick<Story, 'minInvoiceM
           minInvoiceMs,
           exposureLimit: (lie === undefined ? 60n : 4n) * milli,
           firstCreditLimits: { perPrefixPerHour: 3, perDay: 9n * milli },
-          // A cheating consumer's promises are refused without proof, too, and would end all business: see the decision.
-          ...(lie === undefined ? {} : { unprovedRefusals: 1n * milli }),
+          // What cheating consumers promise twice is proven, most of it, and ends no business with an honest accountant.
+          unprovedRefusals: 1n * milli,
           exchange: { dueSum: 20n * milli, maxAgeMs: 20_000, maxItems: 1024 },
         },
   )

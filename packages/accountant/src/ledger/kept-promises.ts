@@ -7,11 +7,21 @@
  * @module
  */
 
-import { type Address, type Bytes32, bytes, noTicks, type Schema, type SignedPromise, toHex } from '@myst/protocol'
+import {
+  type Address,
+  type Bytes32,
+  bytes,
+  noTicks,
+  type Schema,
+  type SignedPromise,
+  toHex,
+  writeIdentifier,
+  writeUint,
+} from '@myst/protocol'
 
 /** provider 20 and id 32; then amount 32, total 32, hashlock 32, signature 65. The consumer is its channel's. */
 const agreementBytes = 52
-const signatureAt = 148
+const [amountAt, totalAt, hashlockAt, signatureAt] = [52, 84, 116, 148] as const
 const promiseBytes = signatureAt + 65
 /** Three agreements' worth, 140 MB for a hundred thousand channels: six sevenths of what two books of one consumer promise twice. */
 const maxKept = 6
@@ -25,43 +35,56 @@ export const keptPromisesSchema: Schema<Uint8Array> = {
   },
 }
 
-/** The newest agreement goes last; of each, its first promise stays before its newest. A few microseconds. */
-export function keepPromise(kept: Uint8Array | undefined, signed: SignedPromise): Uint8Array {
-  const packed = pack(signed)
-  const parts = partsOf(kept)
-  const first = parts.find((part) => isSameAgreement(part, packed))
-  const others = first === undefined ? parts : parts.filter((part) => !isSameAgreement(part, packed))
-  const next = [...others, ...(first === undefined ? [] : [first]), packed].slice(-maxKept)
-  const joined = new Uint8Array(next.length * promiseBytes)
-  for (const [index, part] of next.entries()) joined.set(part, index * promiseBytes)
-  return joined
+/** The newest agreement goes last; of each, its first promise stays before its newest. A microsecond or two: each credit does it. */
+export function keepPromise(kept: Uint8Array = none, signed: SignedPromise): Uint8Array {
+  pack(signed)
+  const others: number[] = []
+  let first: number | undefined
+  for (let at = 0; at < kept.length; at += promiseBytes) {
+    if (!isOfPackedAgreement(kept, at)) others.push(at)
+    else first ??= at
+  }
+  const stay = (first === undefined ? others : [...others, first]).slice(1 - maxKept)
+  const next = new Uint8Array((stay.length + 1) * promiseBytes)
+  let to = 0
+  for (const at of stay) {
+    next.set(kept.subarray(at, at + promiseBytes), to)
+    to += promiseBytes
+  }
+  next.set(packed, to)
+  return next
 }
+const none = new Uint8Array(0)
 
 export const keptPromises = (kept: Uint8Array | undefined, consumer: Address): readonly SignedPromise[] =>
   partsOf(kept).map((part) => unpack(part, consumer))
 
-const partsOf = (kept: Uint8Array = new Uint8Array(0)): readonly Uint8Array[] =>
+const partsOf = (kept: Uint8Array = none): readonly Uint8Array[] =>
   Array.from({ length: kept.length / promiseBytes }, (_, index) =>
     kept.subarray(index * promiseBytes, (index + 1) * promiseBytes),
   )
 
-function isSameAgreement(one: Uint8Array, other: Uint8Array): boolean {
-  for (let at = agreementBytes - 1; at >= 0; at--) if (one[at] !== other[at]) return false
+/** One for all: nothing waits while it is copied. */
+const packed = new Uint8Array(promiseBytes)
+
+function isOfPackedAgreement(kept: Uint8Array, at: number): boolean {
+  for (let byte = agreementBytes - 1; byte >= 0; byte--) if (kept[at + byte] !== packed[byte]) return false
   return true
 }
 
-function pack({ promise: { amount, hashlock, agreement }, signature }: SignedPromise): Uint8Array {
-  const uint = (value: bigint) => value.toString(16).padStart(64, '0')
-  const hex = `${agreement.provider.slice(2)}${agreement.id.slice(2)}${uint(amount)}${uint(agreement.total)}${hashlock.slice(2)}`
-  const packed = Buffer.alloc(promiseBytes)
-  packed.write(hex, 'hex')
+function pack({ promise: { amount, hashlock, agreement }, signature }: SignedPromise): void {
+  packed.fill(0)
+  writeIdentifier(packed, 0, agreement.provider, 20)
+  writeIdentifier(packed, 20, agreement.id, 32)
+  writeUint(packed, amountAt, amount)
+  writeUint(packed, totalAt, agreement.total)
+  writeIdentifier(packed, hashlockAt, hashlock, 32)
   packed.set(signature, signatureAt)
-  return packed
 }
 
 function unpack(part: Uint8Array, consumer: Address): SignedPromise {
   const word = (from: number): Bytes32 => toHex(part.subarray(from, from + 32))
-  const agreement = { provider: toHex(part.subarray(0, 20)) as Address, id: word(20), total: BigInt(word(84)) }
-  const promise = { amount: BigInt(word(52)), hashlock: word(116), agreement, ticks: noTicks }
+  const agreement = { provider: toHex(part.subarray(0, 20)) as Address, id: word(20), total: BigInt(word(totalAt)) }
+  const promise = { amount: BigInt(word(amountAt)), hashlock: word(hashlockAt), agreement, ticks: noTicks }
   return { consumer, promise, signature: part.slice(signatureAt) }
 }

@@ -97,7 +97,7 @@ export interface DeskStanding {
   readonly promises: number
 }
 
-export interface DeskDeps extends Pick<JudgeDeps, 'channelState' | 'promisedBefore'> {
+export interface DeskDeps extends Pick<JudgeDeps, 'isLeaving' | 'promisedBefore'> {
   readonly crypto: Crypto
   readonly clock: Clock
   readonly store: RecordStore
@@ -327,26 +327,27 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       adoptShown(reply.kind, answer.promise)
       return
     }
-    const items = state.inFlight?.batch.items ?? []
-    const verdicts = items.flatMap((signed, item) => {
-      const verdict = answer.verdicts[item]
-      return verdict === undefined ? [] : [{ signed, verdict }]
-    })
-    const proven = await judgeRefusals(deps, { chainId, contracts, accountant: accountant.address }, verdicts)
+    const { outcomes: judged } = takeOrThrow(answer, limit)
+    const proven = await judgeRefusals(deps, { chainId, contracts, accountant: accountant.address }, judged)
+    // Anew: promises were added while we looked.
     const nowMs = clock.nowMs()
-    const taken = takeAnswer(state, answer, limit, nowMs)
-    if (!taken.ok) {
-      if (taken.refusal.code === 'answer-fee-too-high') feeRates.expire() // it may have been raised since we read it
-      throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
-    }
-    const outcomes = taken.value.outcomes.map((outcome) => ({ ...outcome, proven: proven.has(outcome.signed) }))
+    const taken = takeOrThrow(answer, limit)
+    const outcomes = taken.outcomes.map((outcome) => ({ ...outcome, proven: proven.has(outcome.signed) }))
     batches += 1
     promises += outcomes.filter(({ verdict }) => verdict.code === undefined).length
-    refusals = addRefusals(refusals, taken.value.state, outcomes, { nowMs, limit: options.unprovedRefusals })
-    change(taken.value.state, answered.keep(answer.epoch, { batch, answer: reply.answer }))
+    refusals = addRefusals(refusals, taken.state, outcomes, { nowMs, limit: options.unprovedRefusals })
+    change(taken.state, answered.keep(answer.epoch, { batch, answer: reply.answer }))
     answeredMs = clock.elapsedMs()
     if (isStopped()) sayStopped()
     deps.onOutcomes(outcomes)
+  }
+
+  /** Changes nothing yet. */
+  function takeOrThrow(answer: BatchAnswer, limit: number) {
+    const taken = takeAnswer(state, answer, limit, clock.nowMs())
+    if (taken.ok) return taken.value
+    if (taken.refusal.code === 'answer-fee-too-high') feeRates.expire() // it may have been raised since we read it
+    throw new Fault('accountant-answer-invalid', { code: taken.refusal.code })
   }
 
   function sayStopped(): void {

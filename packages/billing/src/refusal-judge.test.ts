@@ -10,7 +10,7 @@ import {
   toHex,
 } from '@myst/protocol'
 import { expect, test } from 'vitest'
-import { type ChannelFacts, type JudgeDeps, judgeRefusals } from './refusal-judge.ts'
+import { type JudgeDeps, judgeRefusals } from './refusal-judge.ts'
 
 const person = (fill: number) => {
   const privateKey = new Uint8Array(32).fill(fill)
@@ -39,14 +39,12 @@ function promise(amount: bigint, total: bigint, provider = bob, channel = channe
 }
 
 const refused = promise(100n, 40n)
-const calm: ChannelFacts = { settled: 99n, exitPending: false }
 
 async function isProven(
   code: ItemRefusalCode,
-  { proof, ...more }: { proof?: readonly SignedPromise[] } & Partial<JudgeDeps> & { facts?: ChannelFacts } = {},
+  { proof, leaves = false, ...deps }: { proof?: readonly SignedPromise[]; leaves?: boolean } & Partial<JudgeDeps> = {},
 ): Promise<boolean> {
-  const { facts = calm, ...deps } = more
-  const judge = { crypto, channelState: async () => facts, log() {}, ...deps }
+  const judge = { crypto, isLeaving: async () => leaves, ...deps }
   const verdict = { code, delta: 0n, final: true, ...(proof === undefined ? {} : { proof }) }
   return (await judgeRefusals(judge, scope, [{ signed: refused, verdict }])).has(refused)
 }
@@ -60,7 +58,7 @@ test.each(['promise-breaks-prefix', 'promise-amount-behind'] as const)(
     expect(await isProven(code, { proof: [promise(110n, 70n, dave)] })).toBe(false)
     expect(await isProven(code, { proof: [promise(101n, 70n, dave, channelOf(carol.identity))] })).toBe(false)
     expect(await isProven(code, { proof: [{ ...promise(101n, 70n, dave), consumer: mallory.identity }] })).toBe(false)
-    expect(await isProven(code, { facts: { settled: 100n, exitPending: true } })).toBe(false)
+    expect(await isProven(code, { leaves: true })).toBe(false)
   },
 )
 
@@ -70,41 +68,40 @@ test('what is known of the beginning of an agreement counts', async () => {
   expect(await isProven('promise-breaks-prefix', { proof, promisedBefore: () => 50n })).toBe(true)
 })
 
-test('an exit, and what is paid, is proven by our own view of the chain', async () => {
-  expect(await isProven('promise-channel-closing', { facts: { ...calm, exitPending: true } })).toBe(true)
+test('an exit is proven by our own view of the chain', async () => {
+  expect(await isProven('promise-channel-closing', { leaves: true })).toBe(true)
   expect(await isProven('promise-channel-closing', { proof: twice })).toBe(false)
-  expect(await isProven('promise-too-old', { facts: { ...calm, settled: 100n } })).toBe(true)
-  expect(await isProven('promise-too-old', { proof: twice })).toBe(false)
 })
 
-test('nothing is proven where the chain is away, or is not looked at', async () => {
-  const lines: string[] = []
-  const channelState = async (): Promise<ChannelFacts> => {
+test('what is too old is proven by nothing: the accountant may have been paid it', async () => {
+  expect(await isProven('promise-too-old', { proof: twice, leaves: true })).toBe(false)
+})
+
+test('where the chain is away nothing is judged; without one an exit is not proven', async () => {
+  const isLeaving = async (): Promise<boolean> => {
     throw new Fault('chain-unreachable')
   }
-  expect(await isProven('promise-too-old', { channelState, log: (line) => lines.push(line) })).toBe(false)
-  expect(lines.join()).toContain('chain-unreachable')
-  const { channelState: _, ...without } = { channelState, crypto, log() {} }
-  const verdict = { code: 'promise-too-old', delta: 0n, final: true }
-  expect((await judgeRefusals(without, scope, [{ signed: refused, verdict }])).size).toBe(0)
+  await expect(isProven('promise-channel-closing', { isLeaving })).rejects.toThrow('chain-unreachable')
+  const verdict = { code: 'promise-channel-closing', delta: 0n, final: true }
+  expect((await judgeRefusals({ crypto }, scope, [{ signed: refused, verdict }])).size).toBe(0)
 })
 
 test.each(['promise-shape', 'promise-wrong-lock', 'promise-total-not-increasing', 'promise-wrong-signer'] as const)(
   '%s is proven by nothing: we looked ourselves',
   async (code) => {
-    expect(await isProven(code, { proof: twice, facts: { settled: 100n, exitPending: true } })).toBe(false)
+    expect(await isProven(code, { proof: twice, leaves: true })).toBe(false)
   },
 )
 
 test('one answer makes it look at no more than 64 channels, each once', async () => {
   let looks = 0
-  const channelState = async () => {
+  const isLeaving = async () => {
     looks += 1
-    return { settled: 0n, exitPending: true }
+    return true
   }
   const verdict = { code: 'promise-channel-closing', delta: 0n, final: true }
   const of = (number: number) => ({ signed: { ...refused, consumer: at(number % 100) }, verdict })
   const many = Array.from({ length: 300 }, (_, number) => of(number))
-  const proven = await judgeRefusals({ crypto, channelState, log() {} }, scope, many)
+  const proven = await judgeRefusals({ crypto, isLeaving }, scope, many)
   expect([looks, proven.size]).toEqual([64, 192])
 })

@@ -10,7 +10,6 @@ import {
   type Bytes32,
   type Crypto,
   channelAddress,
-  Fault,
   type ItemRefusalCode,
   type ItemVerdict,
   type NetworkProfile,
@@ -20,16 +19,10 @@ import {
 
 export interface JudgeDeps {
   readonly crypto: Crypto
-  /** By the provider's own view of the chain; absent: it has none. @throws Fault `chain-unreachable`. */
-  readonly channelState?: (consumer: Address) => Promise<ChannelFacts>
+  /** Whether an exit is pending, by the provider's own view of the chain; absent: it has none. @throws Fault `chain-unreachable`. */
+  readonly isLeaving?: (consumer: Address) => Promise<boolean>
   /** What the channel had promised when the agreement began, as far as it is known. */
   readonly promisedBefore?: (agreementId: Bytes32) => bigint
-  readonly log: (line: string) => void
-}
-
-export interface ChannelFacts {
-  readonly settled: bigint
-  readonly exitPending: boolean
 }
 
 export interface Judged {
@@ -40,9 +33,12 @@ export interface Judged {
 /** In one answer: an accountant can't make us ask the chain for longer than a few seconds. */
 const maxLooks = 64
 
-/** @returns those whose refusal is proven. */
+/**
+ * @returns those whose refusal is proven.
+ * @throws Fault of `isLeaving`: what can't be judged now is to be asked for again, and counts against nobody.
+ */
 export async function judgeRefusals(
-  { crypto, channelState, promisedBefore = () => 0n, log }: JudgeDeps,
+  { crypto, isLeaving, promisedBefore = () => 0n }: JudgeDeps,
   scope: {
     readonly chainId: bigint
     readonly contracts: NetworkProfile['contracts']
@@ -50,18 +46,14 @@ export async function judgeRefusals(
   },
   verdicts: readonly Judged[],
 ): Promise<ReadonlySet<SignedPromise>> {
-  const looks = new Map<Address, ChannelFacts | undefined>()
+  const leaving = new Map<Address, boolean>()
 
-  async function look(consumer: Address): Promise<ChannelFacts | undefined> {
-    if (looks.has(consumer) || looks.size >= maxLooks) return looks.get(consumer)
-    try {
-      looks.set(consumer, await channelState?.(consumer))
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      log(`a refusal can't be judged: ${fault.message}`)
-      looks.set(consumer, undefined)
-    }
-    return looks.get(consumer)
+  async function look(consumer: Address): Promise<boolean> {
+    const known = leaving.get(consumer)
+    if (known !== undefined || leaving.size >= maxLooks) return known ?? false
+    const found = (await isLeaving?.(consumer)) ?? false
+    leaving.set(consumer, found)
+    return found
   }
 
   async function isProven({ signed, verdict }: Judged): Promise<boolean> {
@@ -74,12 +66,10 @@ export async function judgeRefusals(
         return provesRefusal(crypto, { chainId: scope.chainId, channel }, signed, verdict.proof ?? [], since)
       }
       case 'promise-channel-closing':
-        return (await look(consumer))?.exitPending === true
-      case 'promise-too-old':
-        // The channel has paid so much: nobody can have this promise paid any more.
-        return ((await look(consumer))?.settled ?? 0n) >= promise.amount
+        return look(consumer)
       default:
-        // What else is refused for good was checked here before it was sent.
+        // `promise-too-old` may be true, and says that the accountant has the money. What else is refused for good was
+        // checked here before it was sent.
         return false
     }
   }

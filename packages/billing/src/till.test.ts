@@ -7,6 +7,7 @@ import {
   noTicks,
   toHex,
   uintToBytes,
+  zeroBytes32,
 } from '@myst/protocol'
 import { createMemoryStore } from '@myst/store'
 import { beforeEach, expect, test } from 'vitest'
@@ -155,6 +156,18 @@ test('a consumer that is proven to break its word is served in no session; one t
   expect(ended.splice(0)).toEqual(['one: promise-breaks-prefix'])
   till.credited([{ ...outcome, proven: true }])
   expect(ended).toEqual(['one: promise-breaks-prefix', 'two: promise-breaks-prefix'])
+})
+
+test('what was served for a promise that is proven to be worth nothing is owed', () => {
+  const tab = open()
+  const agreement = { id: tab.agreementId, provider: bob.identity, total: policy.firstCredit }
+  const promise = { amount: policy.firstCredit, hashlock: tab.due?.hashlock ?? zeroBytes32, agreement, ticks: noTicks }
+  const signed = { consumer: alice.identity, promise, signature: new Uint8Array(65) }
+  const verdict = { code: 'promise-breaks-prefix', delta: 0n, final: true }
+  till.credited([{ key: '', signed, verdict }])
+  expect(open().terms.firstCredit).toBe(policy.firstCredit)
+  till.credited([{ key: '', signed, verdict, proven: true }])
+  expect(open().terms.firstCredit).toBe(policy.firstInvoiceAmount)
 })
 
 test('a promise that repeats what its channel had promised before pays nothing', () => {

@@ -232,9 +232,11 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
         }
         log(`the accountant refuses a promise of ${signed.consumer}: ${verdict.code}`)
         if (verdict.final !== true) continue
+        const { id, total } = signed.promise.agreement
         // What it promised was never ours: whoever draws twice on one channel does not come back to live on credit.
-        consumers.note(signed.consumer, { leftUnpaid: true })
-        const own = tabs.get(signed.promise.agreement.id)
+        const lost = proven === true ? total - (agreements.get(id)?.creditedTotal ?? 0n) : 0n
+        blame(signed.consumer, lost, true)
+        const own = tabs.get(id)
         // Who is proven to break its word breaks it in all its sessions.
         const ended =
           proven === true ? [...tabs.values()].filter(({ tab }) => tab.terms.consumer === signed.consumer) : [own]

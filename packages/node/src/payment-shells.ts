@@ -5,6 +5,6 @@
  */
 
 export { type Connection, type ConnectionDeps, createConnection } from './consumer/connection.ts'
-export { readChannelFacts } from './provider/channel-facts.ts'
+export { isExitPending } from './provider/pending-exit.ts'
 export { createProvider, type Provider } from './provider/provider.ts'
 export { createTransactorClient, type TransactorClient } from './transactor-client.ts'

@@ -21,7 +21,7 @@ import { type Address, type Crypto, derivePreimage, Fault, type NetworkProfile }
 import type { RecordStore } from '@myst/store'
 import type { EarningsSource } from '../settlement/settler.ts'
 import { readFeeRate, readOperator } from './accountant-terms.ts'
-import { readChannelFacts } from './channel-facts.ts'
+import { isExitPending } from './pending-exit.ts'
 
 export interface Desks {
   readonly open: ReadonlyMap<Address, ExchangeDesk>
@@ -71,7 +71,7 @@ export function createDesks(
         client: createAccountantClient(deps, keys, domain, accountant),
         feeRate: () => readFeeRate(client, address),
         operator: () => readOperator(client, address),
-        channelState: (consumer) => readChannelFacts(deps, profile, { consumer, accountant: address }),
+        isLeaving: (consumer) => isExitPending(deps, profile, { consumer, accountant: address }),
       },
       {
         keys,

@@ -214,8 +214,8 @@ export const mistakes: readonly PlantedMistake[] = [
     edits: [
       {
         file: 'billing/src/refusal-judge.ts',
-        find: '(await look(consumer))?.exitPending === true',
-        put: '(await look(consumer)) !== undefined',
+        find: 'return look(consumer)',
+        put: 'return (await look(consumer)) || true',
       },
     ],
     story: { draw: { cheater: 'accountant', cheat: 'refuses' } },

@@ -330,9 +330,12 @@ export function createOracle(facts: OracleFacts): Oracle {
       if (facts.isHonestIdentity(provider)) for (const item of items) checkTaken(item)
       const own = batches.get(provider) ?? new Map()
       batches.set(provider, own)
-      own.set(toHex(crypto.keccak256(signed.content)), { items, previousAmount, hashlock })
+      const digest = toHex(crypto.keccak256(signed.content))
+      // A batch is sent again where its answer could not be judged: the chain was away.
+      const isNew = !own.has(digest)
+      own.set(digest, { items, previousAmount, hashlock })
       const sum = refused.get(provider) ?? 0n
-      if (facts.isHonestIdentity(provider) && sum > facts.unprovedRefusals) {
+      if (facts.isHonestIdentity(provider) && isNew && sum > facts.unprovedRefusals) {
         violate('W29', `${provider} goes on after ${sum} was refused without proof`)
       }
       if (lastPreimage !== undefined) this.shown(provider, lastPreimage)

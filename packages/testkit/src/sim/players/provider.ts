@@ -6,7 +6,7 @@
 
 import { type ExchangeDesk, openExchangeDesk } from '@myst/billing'
 import type { Link } from '@myst/link'
-import { createProvider, type Provider, readChannelFacts } from '@myst/node/payment-shells'
+import { createProvider, isExitPending, type Provider } from '@myst/node/payment-shells'
 import { type Address, Fault, type Proposal } from '@myst/protocol'
 import { chainClientOf } from '../chain-doors.ts'
 import { createDisk, type Disk } from '../disk.ts'
@@ -77,7 +77,7 @@ export function createProviderParty(
           onOutcomes: (outcomes) => provider?.credited(outcomes),
           feeRate: async () => accountant.feeRate,
           operator: async () => accountant.operator,
-          channelState: (consumer) => readChannelFacts(eyes, profile, { consumer, accountant: world.accountant }),
+          isLeaving: (consumer) => isExitPending(eyes, profile, { consumer, accountant: world.accountant }),
           promisedBefore: (agreementId) => provider?.promisedBefore(agreementId) ?? 0n,
           random: () => world.random.next(),
           log,

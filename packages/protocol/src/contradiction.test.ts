@@ -107,6 +107,46 @@ test('shows no more than is needed', () => {
   expect(findContradiction(promise(30n, 4n, { id: 3 }).promise, others)).toBeUndefined()
 })
 
+test('what a search finds proves it, and what it finds nothing in proves nothing', () => {
+  let state = 1
+  const under = (limit: number): number => {
+    state = (state * 48_271) % 0x7fffffff
+    return state % limit
+  }
+  const counts = { found: 0, nothing: 0 }
+  for (let story = 0; story < 400; story++) {
+    const base = 500 * under(2)
+    const one = (ids: number) => promise(BigInt(base + 30 + under(60)), BigInt(1 + under(25)), { id: 1 + under(ids) })
+    const others = Array.from({ length: 1 + under(8) }, () => one(4))
+    const refused = one(5)
+    const latestBegin = refused.promise.amount - refused.promise.agreement.total
+    const proof = findContradiction(refused.promise, others)
+    if (proof !== undefined) {
+      counts.found += 1
+      expect(proves(refused, proof, latestBegin)).toBe(true)
+      continue
+    }
+    counts.nothing += 1
+    const begins = others.map((other) => other.promise.amount).filter((amount) => amount <= latestBegin)
+    for (const since of [0n, ...begins]) expect(proves(refused, others, since)).toBe(false)
+  }
+  expect(Math.min(counts.found, counts.nothing)).toBeGreaterThan(40)
+})
+
+test('searches in a bounded number of steps, whatever was promised', () => {
+  const others: SignedPromise[] = []
+  for (let n = 1; n <= maxProofPromises; n++) {
+    others.push(promise(BigInt(1_000 + 7 * n), BigInt(1 + ((n * n) % 5)), { id: n % 5 }))
+    const count = others.length + 1
+    for (let amount = 1_000n; amount < 1_120n; amount += 5n) {
+      const work = { steps: 0 }
+      findContradiction(promise(amount, 1n + (amount % 60n), { id: 9 }).promise, others, work)
+      expect(work.steps).toBeGreaterThan(0)
+      expect(work.steps).toBeLessThanOrEqual(5 * count ** 2)
+    }
+  }
+})
+
 const curveOrder = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 function highS(signature: Uint8Array): Uint8Array {
   const s = BigInt(toHex(signature.slice(32, 64)))

@@ -18,6 +18,7 @@ import {
   list,
   message,
   optional,
+  type SearchWork,
   type SignedPromise,
   signedPromiseSchema,
   uint,
@@ -74,29 +75,25 @@ export function creditItem(account: ChannelAccount, signed: SignedPromise, delta
 /**
  * What shows that the consumer has promised more than `signed` and these can bear; undefined where what is left of the
  * channel's promises does not show it.
- *
- * Its provider knows of a time when the agreement had not begun, and we don't: what proves most without that is shown.
  */
-export function proofOf(account: ChannelAccount, signed: SignedPromise): readonly SignedPromise[] | undefined {
+export function proofOf(
+  account: ChannelAccount,
+  signed: SignedPromise,
+  work: SearchWork,
+): readonly SignedPromise[] | undefined {
   const { open, highest, collectable } = account
-  const kept = keptPromises(account.kept, account.consumer)
-  const { amount, agreement } = signed.promise
-  const at = open.findIndex((item) => item.signed.promise.amount > amount)
-  const middle = at < 0 ? open.length : at
+  const { amount } = signed.promise
+  const middle = placeAbove(open, amount)
   const near = open.slice(Math.max(0, middle - nearItems), middle + nearItems)
   const named = [highest, collectable?.signed].filter((one) => one !== undefined)
-  const shown = [...new Set([...kept, ...near.map((item) => item.signed), ...named])]
-  const begins = kept.map(({ promise }) => promise.amount).filter((begun) => begun <= amount - agreement.total)
-  for (const since of [0n, ...begins.sort(ascending)]) {
-    const proof = findContradiction(signed.promise, shown, since)
-    if (proof !== undefined) return proof
-  }
-  return undefined
+  const kept = keptPromises(account.kept, account.consumer)
+  work.steps += gatherSteps
+  return findContradiction(signed.promise, [...new Set([...kept, ...near.map((item) => item.signed), ...named])], work)
 }
-/** Below the refused one, and as many above. With what is kept, a search takes a millisecond or two. */
+/** Below the refused one, and as many above. */
 const nearItems = 2
-
-const ascending = (one: bigint, other: bigint): number => Number(one > other) - Number(one < other)
+/** To unpack what is kept, and sort it, takes as long as so many steps of the search. */
+const gatherSteps = 256
 
 /** A preimage is known now: everything under the highest amount it unlocks becomes one sum. */
 export function revealItems(account: ChannelAccount, hashlock: Bytes32, preimage: Uint8Array): ChannelAccount {
@@ -134,7 +131,16 @@ const addRevealed = (account: ChannelAccount, delta: bigint): ChannelAccount => 
 
 function addOpen(account: ChannelAccount, signed: SignedPromise, delta: bigint): ChannelAccount {
   const { amount } = signed.promise
-  const at = account.open.findIndex((item) => item.signed.promise.amount > amount)
-  const open = account.open.toSpliced(at < 0 ? account.open.length : at, 0, { delta, signed })
-  return { ...account, open }
+  return { ...account, open: account.open.toSpliced(placeAbove(account.open, amount), 0, { delta, signed }) }
+}
+
+/** Of the first item above `amount`. */
+function placeAbove(open: ChannelAccount['open'], amount: bigint): number {
+  let [low, high] = [0, open.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((open[middle] as ChannelAccount['open'][number]).signed.promise.amount > amount) high = middle
+    else low = middle + 1
+  }
+  return low
 }

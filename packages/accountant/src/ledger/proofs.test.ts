@@ -10,14 +10,16 @@ import {
   hashPromise,
   type ItemVerdict,
   itemRefusals,
+  maxBatchItems,
   provesRefusal,
   type SignedPromise,
 } from '@myst/protocol'
 import { alice, bob, carol, dave, mallory, toyCrypto } from '@myst/testkit'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { maxOpenItems } from './channel-account.ts'
+import { type ChannelAccount, maxOpenItems, proofOf } from './channel-account.ts'
 import type { ItemFacts } from './commands.ts'
 import { randomOf } from './crash.fixture.ts'
+import { maxSearchSteps } from './exchange-batch.ts'
 import { keptPromises } from './kept-promises.ts'
 import type { Ledger } from './ledger.ts'
 import { channelOf, commandOf, item, lockOf, openTestLedger, preimageOf, word } from './testing.ts'
@@ -122,13 +124,29 @@ test('shows nothing to whoever has no good signature', async () => {
 })
 
 test('an answer proves as much as it has room for; the rest comes again', async () => {
-  await exchange(bob.identity, 10n, 10n)
-  const items = Array.from({ length: 400 }, (_, n) => promise(carol.identity, 15n, 6n, n))
+  await exchange(bob.identity, 9n, 3n)
+  await exchange(dave.identity, 12n, 4n)
+  await exchange(mallory.identity, 13n, 4n)
+  const items = Array.from({ length: 400 }, (_, n) => promise(carol.identity, 10n, 3n, n))
   const verdicts = await send(carol.identity, items)
   const later = verdicts.filter(({ code }) => code === 'promise-proof-later')
-  expect([verdicts[0]?.proof?.length, later.length, later[0]?.final]).toEqual([1, 147, false])
-  const [again] = await send(carol.identity, [promise(carol.identity, 15n, 6n, 399)])
-  expect(again).toMatchObject({ code: 'promise-breaks-prefix', final: true })
+  expect([verdicts[0]?.proof?.length, later.length, later[0]?.final]).toEqual([3, 63, false])
+  const [again] = await send(carol.identity, [promise(carol.identity, 10n, 3n, 399)])
+  expect(again).toMatchObject({ code: 'promise-amount-behind', final: true })
+})
+
+test('a batch that is refused whole takes no more searching than an answer has room for', async () => {
+  // Steps of a thousand, and of each agreement one promise: nothing is proven, and all that is kept is looked through.
+  for (let n = 1; n <= 100; n++) await exchange(dave.identity, BigInt(n) * 1000n, 1000n, n)
+  const items = Array.from({ length: maxBatchItems }, (_, n) => promise(carol.identity, 100_500n, 600n, n))
+  const account = ledger.get('channels', channel.channel)
+  const verdicts = await send(carol.identity, items)
+  const work = { steps: 0 }
+  const searched = items.filter((_, index) => verdicts[index]?.code === 'promise-breaks-prefix')
+  for (const one of searched) expect(proofOf(account as ChannelAccount, one, work)).toBeUndefined()
+  expect(work.steps).toBeGreaterThanOrEqual(maxSearchSteps)
+  expect(work.steps).toBeLessThan(maxSearchSteps + 1024)
+  expect(verdicts.filter(({ code }) => code === 'promise-proof-later')).toHaveLength(items.length - searched.length)
 })
 
 test('a channel that is full of what is not revealed waits', async () => {

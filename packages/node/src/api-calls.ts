@@ -16,7 +16,10 @@ export interface ApiCallDeps {
   readonly stop: () => void
 }
 
-export type ApiCalls = { readonly [N in CallName]: (input: InputOf<Routes[N]>) => Promise<OutputOf<Routes[N]>> }
+/** The key is the request's `Idempotency-Key`, for calls that keep it on disk. */
+export type ApiCalls = {
+  readonly [N in CallName]: (input: InputOf<Routes[N]>, key?: string) => Promise<OutputOf<Routes[N]>>
+}
 
 const readPrice = ({ perHour, perGib }: { perHour: string; perGib: string }): Price => ({
   perHour: readAmount(perHour),
@@ -46,11 +49,12 @@ export function createApiCalls({ core, identities, stop }: ApiCallDeps): ApiCall
     settlements: async ({ limit, cursor }) => pageOf(core.payments(), Number(limit ?? defaultPage), cursor),
     settlementPreview: async (ask) => ({ settlements: toJson(await core.previewSettlement(ask)) }),
     settle: async (ask) => toJson(await core.settle(ask)),
-    withdraw: async ({ to, amount }) =>
+    withdraw: async ({ to, amount }, key) =>
       toJson(
         await core.withdraw({
           ...(to === undefined ? {} : { to }),
           ...(amount === undefined ? {} : { amount: readAmount(amount) }),
+          ...(key === undefined ? {} : { key }),
         }),
       ),
     leave: async (ask) => toJson(await core.leave(ask)),

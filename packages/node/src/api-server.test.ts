@@ -122,6 +122,14 @@ test('a write that is repeated under its key is answered as before, and done onc
   expect(registered).toBe((await client.status()).registered)
 })
 
+test('a withdrawal is given the key that it is repeated under', async () => {
+  await expect(client.withdraw({}, { idempotencyKey: 'withdrawn' })).rejects.toMatchObject({
+    code: 'nothing-to-withdraw',
+  })
+  await expect(client.withdraw()).rejects.toMatchObject({ code: 'nothing-to-withdraw' })
+  expect(core.writes).toEqual(['withdraw withdrawn', 'withdraw'])
+})
+
 const json = (value: object): string => JSON.stringify({ serviceType: 'proxy', ...value })
 const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`
 

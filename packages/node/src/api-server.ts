@@ -181,9 +181,9 @@ function createListener({ calls, events, repeats, state, log }: Shared, gate: ()
               reply.hijack()
             }
           : (request) => {
-              const work = () => answer(calls[name], request)
               const key = request.headers['idempotency-key']
-              if (method === 'GET' || key === undefined) return work()
+              if (method === 'GET' || key === undefined) return answer(calls[name], request)
+              const work = () => answer(calls[name], request, String(key))
               return repeats.once(String(key), [method, request.url, JSON.stringify(request.body ?? {})], work)
             },
     })
@@ -199,9 +199,9 @@ const openPaths: ReadonlySet<string> = new Set(
 const emptyQuery = { type: 'object', additionalProperties: false }
 
 /** The schemas have checked every part, and no route names a field twice. */
-function answer(call: unknown, { params, query, body }: FastifyRequest): Promise<unknown> {
+function answer(call: unknown, { params, query, body }: FastifyRequest, key?: string): Promise<unknown> {
   assert(typeof call === 'function', 'every route has its call')
-  return call({ ...(params as object), ...(query as object), ...(body as object) })
+  return call({ ...(params as object), ...(query as object), ...(body as object) }, key)
 }
 
 /** What Fastify says, in our codes; whatever else is thrown is our own mistake. */

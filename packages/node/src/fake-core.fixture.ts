@@ -156,8 +156,8 @@ export function createFakeCore(changed: () => void = () => {}): FakeCore {
     previewSettlement: async () => [],
     earnings: async () => [],
     payments: () => [],
-    async withdraw() {
-      writes.push('withdraw')
+    async withdraw({ key } = {}) {
+      writes.push(key === undefined ? 'withdraw' : `withdraw ${key}`)
       throw new Fault('nothing-to-withdraw')
     },
     async leave() {

@@ -13,6 +13,7 @@
 export * from './identity.ts'
 export { changeBeneficiary, readBeneficiary } from './leaving/beneficiary.ts'
 export { createChannelExit } from './leaving/channel-exit.ts'
+export { createLeaving, type LeavingDeps } from './leaving/leave.ts'
 export * from './node.ts'
 export * from './node-core.ts'
 export { createOwnWallet } from './own-wallet.ts'

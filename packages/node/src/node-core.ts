@@ -34,8 +34,11 @@ export interface NodeCore {
   earnings(): Promise<readonly EarningsView[]>
   /** What accountants' contracts have paid us, newest first. */
   payments(): readonly PaymentView[]
-  /** Sends the channel's money home: at once where the accountant co-signs, else after the contract's delay. */
-  withdraw(ask?: { readonly to?: Address; readonly amount?: bigint }): Promise<ErrandView>
+  /**
+   * Sends the channel's money home: at once where the accountant co-signs, else after the contract's delay. With the same `key`
+   * it leaves once, whatever becomes of the answer or of the node.
+   */
+  withdraw(ask?: { readonly to?: Address; readonly amount?: bigint; readonly key?: string }): Promise<ErrandView>
   /** Ends all business and brings all money home; goes on over restarts. Asked again, it does the next step at once. */
   leave(ask?: { readonly to?: Address }): Promise<LeavingView>
   leaving(): LeavingView

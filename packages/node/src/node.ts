@@ -237,10 +237,10 @@ export async function createNode(options: NodeOptions): Promise<NodeCore> {
 
     payments: () => settler.payments(),
 
-    async withdraw({ to, amount = 0n } = {}) {
+    async withdraw({ to, amount = 0n, key } = {}) {
       if (to !== undefined) requireOwnable(profile, to)
       requireStaying()
-      return viewErrand(await leaving.withdraw(to ?? zeroAddress, amount))
+      return viewErrand(await leaving.withdraw(to ?? zeroAddress, amount, key))
     },
 
     async leave({ to } = {}) {

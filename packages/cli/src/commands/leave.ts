@@ -98,7 +98,9 @@ const withdraw: Action<[WithdrawOptions]> = async (context, { to, amount, yes })
   }
   const ask = { ...(to === undefined ? {} : { to }), ...(amount === undefined ? {} : { amount }) }
   const errand = await progress('Sending it home', node.withdraw(ask))
-  return { json: errand, text: `${errandTable([errand], paint)}\nIt goes on by itself. See it arrive: myst status` }
+  const { problem } = errand
+  const lines = [errandTable([errand], paint), ...(problem === undefined ? [] : [alarmText(problem, paint)])]
+  return { json: errand, text: [...lines, 'It goes on by itself. See it arrive: myst status'].join('\n') }
 }
 
 interface BeneficiaryOptions {

@@ -24,6 +24,7 @@ import {
   fastExitSchema,
   fastExitStruct,
   field,
+  flag,
   hashTypedData,
   maxOf,
   message,
@@ -42,6 +43,7 @@ import { requireFairFee } from '../settlement/settle-request.ts'
 import type { TransactorClient } from '../transactor-client.ts'
 import { withAny } from '../transactors.ts'
 import { type Errand, isDear } from './errand.ts'
+import { openWithdrawalKeys } from './withdrawal-keys.ts'
 
 const recordSchema = message({
   /** Zero: the registered beneficiary. */
@@ -52,6 +54,8 @@ const recordSchema = message({
   exit: optional(3, fastExitSchema),
   /** The operator's. */
   signature: optional(4, signature),
+  /** Something of it may have left: it was signed and handed to a transactor, or an exit of the contract's runs. */
+  isHandedOn: optional(5, flag),
 })
 type ExitRecord = ValueOfSchema<typeof recordSchema>
 const exitTable = table('channel-exits', recordSchema)
@@ -60,8 +64,15 @@ export interface ChannelExit {
   /** What leaves, and can't be promised any more. */
   readonly reserved: bigint
   readonly isWished: boolean
-  /** Durable when it returns. @param amount zero: all there is. */
-  wish(beneficiary: Address, amount: bigint): void
+  /**
+   * Durable when it returns. The same wish again is one wish while it is under way; with its key, for good.
+   *
+   * @param amount zero: all there is.
+   * @param key of who asks, and may ask again.
+   * @returns `over`: this key's has been done.
+   * @throws Fault `idempotency-key-reused` where the key was another wish's.
+   */
+  wish(beneficiary: Address, amount: bigint, key?: string): 'new' | 'known' | 'over'
   /** Takes the wish back; what the chain has been told goes on. */
   forget(): void
   /** The next step. @throws Fault of whoever was asked. */
@@ -108,13 +119,23 @@ export function createChannelExit(
   const channel = channelAddress(crypto, contracts, identity, accountant)
   const domain = { chainId, verifyingContract: channel }
   let record = exitTable.load(store).get(accountant)
+  const withdrawals = openWithdrawalKeys(store, accountant)
   let failingSinceMs: number | undefined
   let held = 0n
 
-  function keep(next: ExitRecord | undefined): void {
-    if (next === undefined && record === undefined) return
-    store.commit([next === undefined ? exitTable.remove(accountant) : exitTable.put(accountant, next)])
+  function keep(next: ExitRecord): void {
+    store.commit([exitTable.put(accountant, next)])
     record = next
+  }
+
+  function end(): void {
+    if (record === undefined) return
+    withdrawals.end(record.isHandedOn === true, [exitTable.remove(accountant)])
+    record = undefined
+  }
+
+  function handOn(): void {
+    if (record !== undefined && record.isHandedOn !== true) keep({ ...record, isHandedOn: true })
   }
 
   async function look(): Promise<{ readonly now: ChannelAt; readonly timestampS: bigint }> {
@@ -136,19 +157,22 @@ export function createChannelExit(
     const owed = maxOf(0n, maxOf(deps.promised(), now.held) - now.settled)
     const mine = maxOf(0n, now.balance - owed)
     if (record === undefined || mine === 0n) {
-      keep(undefined)
+      end()
       return errand('done', 0n)
     }
     const wished = record.amount === 0n ? mine : minOf(record.amount, mine)
     // From here on nothing of it is promised to anybody.
     held = wished
-    if (now.exitAtS > 0n) return finalize(now, timestampS, mine)
+    if (now.exitAtS > 0n) {
+      handOn()
+      return finalize(now, timestampS, mine)
+    }
     try {
       if (!now.deployed) return await open(wished)
       return await leaveFast(record, wished, timestampS)
     } catch (fault) {
       if (fault instanceof Fault && isDear(fault)) {
-        keep(undefined)
+        end()
         return errand('left', mine, { problem: fault })
       }
       throw fault
@@ -245,8 +269,11 @@ export function createChannelExit(
     const request = { kind: 'fast-exit', identity, accountant, exit, signature: signed, operatorSignature } as const
     const able =
       exit.transactor === zeroAddress ? [wallet.transactor] : transactors.filter(({ name }) => name !== 'wallet')
+    handOn()
     const { status, code, hash } = await withAny(able, log, (transactor) => transactor.carry(request))
     if (status === 'refused') {
+      // By one that came after another who did it.
+      if (await wasUsed(exit)) return gone(exit.amount, undefined)
       // Another key of the operator's, or less money than there was: a new one is signed.
       if (record !== undefined) keep(bare(record))
       throw new Fault('exit-refused', { accountant, code })
@@ -257,7 +284,8 @@ export function createChannelExit(
   /** A sum that was named has left; all there is may grow by what comes in meanwhile. */
   function gone(amount: bigint, hash: Errand['hash']): Errand {
     const isNamed = record === undefined || record.amount > 0n
-    keep(isNamed || record === undefined ? undefined : bare(record))
+    if (isNamed || record === undefined) end()
+    else keep(bare(record))
     return errand(isNamed ? 'done' : 'working', isNamed ? 0n : amount, hash === undefined ? {} : { hash })
   }
 
@@ -274,6 +302,7 @@ export function createChannelExit(
       const exit: ExitRequest = { beneficiary, transactor: payee, fee, nonce: randomNonce(), deadline }
       const signed = crypto.sign(hashTypedData(crypto, domain, exitRequestStruct, exit), privateKey)
       const request = { kind: 'exit', identity, accountant, exit, signature: signed } satisfies TransactorRequest
+      handOn()
       const { status, code, hash } = await transactor.carry(request)
       if (status === 'refused') throw new Fault('exit-refused', { accountant, code })
       return errand('working', amount, hash === undefined ? {} : { hash })
@@ -287,10 +316,20 @@ export function createChannelExit(
     get isWished() {
       return record !== undefined
     },
-    wish(beneficiary, amount) {
-      keep({ beneficiary, amount, startedMs: BigInt(clock.nowMs()) })
+    wish(beneficiary, amount, key) {
+      const wish = { beneficiary, amount, startedMs: BigInt(clock.nowMs()) }
+      const state = key === undefined ? 'new' : withdrawals.stateOf(key, wish)
+      if (state === 'over') return 'over'
+      // An exit that is signed stays with its wish: without it another would be signed beside it.
+      const isKnown = record?.beneficiary === beneficiary && record.amount === amount
+      if (!isKnown) end()
+      const writes = isKnown ? [] : [exitTable.put(accountant, wish)]
+      if (key !== undefined && state === 'new') withdrawals.add(key, { ...wish, askedMs: wish.startedMs }, writes)
+      else store.commit(writes)
+      if (!isKnown) record = wish
+      return isKnown ? 'known' : 'new'
     },
-    forget: () => keep(undefined),
+    forget: end,
     async step() {
       try {
         return await step()
@@ -302,7 +341,7 @@ export function createChannelExit(
 }
 
 /** The wish, without an exit. */
-const bare = ({ beneficiary, amount, startedMs }: ExitRecord): ExitRecord => ({ beneficiary, amount, startedMs })
+const bare = ({ exit: _exit, signature: _signature, ...wish }: ExitRecord): ExitRecord => wish
 
 const randomNonce = (): bigint => bytesToUint(new Uint8Array(randomBytes(32)))
 

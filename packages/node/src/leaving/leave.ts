@@ -28,8 +28,12 @@ export interface Leaving {
   begin(to?: Address): Promise<void>
   /** The node stays; what the chain has been told goes on. */
   cancel(): void
-  /** Sends the channel's money home, and stays. */
-  withdraw(to: Address, amount: bigint): Promise<Errand>
+  /**
+   * Sends the channel's money home, and stays. What fails is `stuck`: it is wished, and goes on.
+   *
+   * @param key asked again with it, the same money leaves once.
+   */
+  withdraw(to: Address, amount: bigint, key?: string): Promise<Errand>
   close(): Promise<void>
 }
 
@@ -181,17 +185,36 @@ export function createLeaving(
     }
   }
 
-  let withdrawing: Promise<void> | undefined
+  let withdrawing: Promise<unknown> | undefined
+  /** One step of a withdrawal at a time: one that was overtaken would bring back a wish that is done. */
+  async function alone<T>(work: () => Promise<T>): Promise<T> {
+    while (withdrawing !== undefined) await withdrawing.catch(() => {})
+    const mine = work()
+    withdrawing = mine
+    return mine.finally(() => {
+      withdrawing = undefined
+    })
+  }
+
+  async function withdraw(to: Address, amount: bigint, key?: string): Promise<Errand> {
+    const [[accountant, channel] = []] = channels
+    if (channel === undefined || accountant === undefined) throw new Fault('nothing-to-withdraw')
+    const of = { kind: 'channel', accountant } as const
+    const wish = channel.wish(to, amount, key)
+    if (wish === 'over') return { ...of, state: 'done', amount: 0n }
+    const errand = await attempt(of, () => channel.step())
+    if (wish === 'new' && errand.state === 'done' && errand.hash === undefined) throw new Fault('nothing-to-withdraw')
+    errands = isOver(errand) ? [] : [errand]
+    deps.onChange()
+    return errand.state === 'stuck' ? { ...errand, amount } : errand
+  }
+
   const timer = setInterval(() => {
     if (closed || stepping !== undefined || withdrawing !== undefined || clock.elapsedMs() < dueMs) return
     const failed = (cause: unknown) => log(`leaving failed: ${cause instanceof Error ? cause.message : cause}`)
     if (record !== undefined) return void step().catch(failed)
     if (![...channels.values()].some(({ isWished }) => isWished)) return
-    withdrawing = stepWithdrawals()
-      .catch(failed)
-      .finally(() => {
-        withdrawing = undefined
-      })
+    void alone(stepWithdrawals).catch(failed)
   }, everyMs)
 
   return {
@@ -206,6 +229,7 @@ export function createLeaving(
     },
     async begin(wanted) {
       await stepping?.catch(() => {})
+      await withdrawing?.catch(() => {})
       const to = wanted ?? record?.to ?? zeroAddress
       if (record?.to !== to) {
         const wish = { to, startedMs: BigInt(clock.nowMs()) }
@@ -222,17 +246,7 @@ export function createLeaving(
       for (const channel of channels.values()) channel.forget()
       deps.onChange()
     },
-    async withdraw(to, amount) {
-      const [[accountant, channel] = []] = channels
-      if (channel === undefined || accountant === undefined) throw new Fault('nothing-to-withdraw')
-      await withdrawing?.catch(() => {})
-      channel.wish(to, amount)
-      const errand = await channel.step()
-      if (errand.state === 'done' && errand.hash === undefined) throw new Fault('nothing-to-withdraw')
-      errands = isOver(errand) ? [] : [errand]
-      deps.onChange()
-      return errand
-    },
+    withdraw: (to, amount, key) => alone(() => withdraw(to, amount, key)),
     async close() {
       closed = true
       clearInterval(timer)

@@ -36,6 +36,22 @@ test('the newest thousand answers are kept', async () => {
   expect(done).toBe(1002)
 })
 
+test('what is under way is done once, however many keys come after it', async () => {
+  const repeats = createRepeats()
+  const settling = Promise.withResolvers<string>()
+  let done = 0
+  const settle = () =>
+    repeats.once('settle', [], () => {
+      done++
+      return settling.promise
+    })
+  const first = settle()
+  for (let key = 0; key <= 2000; key++) await repeats.once(String(key), [], async () => key)
+  const again = settle()
+  settling.resolve('settled')
+  expect([await first, await again, await settle(), done]).toEqual(['settled', 'settled', 'settled', 1])
+})
+
 test.each(['', 'a b', 'ä', 'x'.repeat(129)])('%j is no key', async (key) => {
   await expect(createRepeats().once(key, [], async () => 1)).rejects.toMatchObject({ code: 'idempotency-key-invalid' })
 })

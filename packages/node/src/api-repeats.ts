@@ -19,13 +19,18 @@ export interface Repeats {
   once<T>(key: string, request: readonly string[], work: () => Promise<T>): Promise<T>
 }
 
-/** A client that keeps none of its keys for a second try needs few of them; an answer has some 500 bytes. */
+/**
+ * A client that keeps none of its keys for a second try needs few of them; an answer has some 500 bytes. What is still under
+ * way is none of them: it would be done a second time.
+ */
 const maxKeptAnswers = 1000
 /** A UUID has 36. */
 const keyPattern = /^[\x21-\x7e]{1,128}$/
 
 export function createRepeats(): Repeats {
   const kept = new Map<string, { readonly digest: string; readonly answer: Promise<unknown> }>()
+  /** Of `kept`, those that have been answered, oldest first. */
+  const settled = new Set<string>()
 
   return {
     async once<T>(key: string, request: readonly string[], work: () => Promise<T>): Promise<T> {
@@ -38,11 +43,16 @@ export function createRepeats(): Repeats {
       }
       const answer = work()
       kept.set(key, { digest, answer })
-      for (const old of [...kept.keys()].slice(0, -maxKeptAnswers)) kept.delete(old)
       try {
-        return await answer
+        const answered = await answer
+        settled.add(key)
+        for (const old of [...settled].slice(0, -maxKeptAnswers)) {
+          settled.delete(old)
+          kept.delete(old)
+        }
+        return answered
       } catch (fault) {
-        if (kept.get(key)?.answer === answer) kept.delete(key)
+        kept.delete(key)
         throw fault
       }
     },

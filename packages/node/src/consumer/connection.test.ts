@@ -32,6 +32,7 @@ import { createMemoryStore } from '@myst/store'
 import type { ConsumerDriver } from '@myst/vpn'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Connection, createConnection } from './connection.ts'
+import { createPacer, type Debtor } from './money-left.ts'
 
 const alice = deriveKeys(crypto, new Uint8Array(32).fill(0xa1))
 const bob = crypto.addressOf(new Uint8Array(32).fill(0xb0))
@@ -171,6 +172,7 @@ function connection(
     shown?: () => bigint
     holds?: () => bigint
     chain?: () => Promise<unknown>
+    debtors?: Set<Debtor>
   } = {},
 ): Connection {
   const profile = {
@@ -210,7 +212,7 @@ function connection(
           return { capacity: change.holds?.() ?? 1_000_000n }
         },
       } as never,
-      debtors: new Set(),
+      debtors: change.debtors ?? new Set(),
       capacityStatement:
         change.capacityStatement ??
         (async () => {
@@ -371,6 +373,30 @@ test('disconnecting while it dials again leaves nothing open', async () => {
   await mine.disconnect()
   expect([mine.view.state, tunnelsOpen]).toEqual(['not-connected', 0])
 })
+
+test('a mistake of ours ends the session: nothing more is paid for what is shown as failed', async () => {
+  let isBroken = false
+  const other: Debtor = {
+    provider: bob,
+    pacer: createPacer(0),
+    isParting: true,
+    get owed() {
+      if (isBroken) throw new TypeError('planted')
+      return 0n
+    },
+  }
+  const mine = connection({ debtors: new Set([other]) })
+  await mine.open()
+  await expect.poll(() => him.promised.length).toBe(1)
+  isBroken = true
+  await expect.poll(() => [mine.view.state, tunnelsOpen], { timeout: 8000 }).toEqual(['failed', 0])
+  expect(mine.view.reason).toBe('internal')
+  isBroken = false
+  await expect(invoice(him.links[0] as Link, 1, 900n)).rejects.toThrow()
+  expect(book.amount).toBe(10n)
+  await wait(600)
+  expect(him.dials).toBe(1)
+}, 15_000)
 
 describe('the money', () => {
   /** 1 base unit a millisecond. */

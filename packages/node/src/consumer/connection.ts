@@ -135,6 +135,8 @@ export function createConnection(deps: ConnectionDeps, options: ConnectionOption
   function broken(fault: Error): void {
     log(`${provider} again: ${fault.stack}`)
     become('failed', 'internal')
+    // Whatever we think of it, it would go on and be paid for.
+    void session?.stop('internal')
   }
 
   /** Dialled again only at the price that was accepted, or a lower one. */

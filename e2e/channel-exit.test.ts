@@ -51,6 +51,8 @@ async function exitOf(
     onCarry?: () => void
     /** What is handed on is sent all the same. */
     isSent?: boolean
+    /** Its answer is lost, and whoever is handed it next finds it used. */
+    isSentTwice?: boolean
     isAway?: () => boolean
   } = {},
 ) {
@@ -63,6 +65,10 @@ async function exitOf(
   const domain = { chainId: client.chainId, verifyingContract: accountant }
   // The node is killed after the accountant has signed.
   const carry: typeof wallet.transactor.carry = async (request) => {
+    if (change.isSentTwice === true) {
+      await wallet.transactor.carry(request)
+      return wallet.transactor.carry(request)
+    }
     if (change.isSent === true) await wallet.transactor.carry(request)
     return new Promise<never>(() => change.onCarry?.())
   }
@@ -77,7 +83,7 @@ async function exitOf(
       clock: systemClock,
       store: change.store ?? createMemoryStore(),
       client,
-      wallet: change.onCarry !== undefined ? { ...wallet, transactor } : wallet,
+      wallet: change.onCarry !== undefined || change.isSentTwice === true ? { ...wallet, transactor } : wallet,
       transactors: [change.onCarry !== undefined ? transactor : wallet.transactor],
       accountant: {
         fastExit: (exit) => reached().fastExit(exit),
@@ -190,6 +196,16 @@ test('a withdrawal that waits for its accountant is asked for again, and leaves 
   expect([await balanceOf(home), node.exit.isWished]).toEqual([before + myst, false])
   await node.close()
 }, 60_000)
+
+test('a withdrawal that one transactor carries, and the next refuses for it, has left', async () => {
+  const pair = await createPair(crypto, world, 6, paidIn)
+  const before = await balanceOf(home)
+  const node = await nodeOn(pair, { store: createMemoryStore(), isSentTwice: true })
+  expect(await node.withdraw(home, myst, 'one')).toMatchObject({ state: 'working', amount: myst })
+  await expect.poll(() => node.exit.isWished, soon).toBe(false)
+  expect(await balanceOf(home)).toBe(before + myst)
+  await node.close()
+}, 20_000)
 
 test('a withdrawal of nothing may be asked for again under its key', async () => {
   const pair = await createPair(crypto, world, 5, 0n)

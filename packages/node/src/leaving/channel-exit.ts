@@ -272,8 +272,8 @@ export function createChannelExit(
     handOn()
     const { status, code, hash } = await withAny(able, log, (transactor) => transactor.carry(request))
     if (status === 'refused') {
-      // By one that came after another who did it.
-      if (await wasUsed(exit)) return gone(exit.amount, undefined)
+      // By one that came after another who did it: the next step finds it gone.
+      if (await wasUsed(exit)) return errand('working', exit.amount)
       // Another key of the operator's, or less money than there was: a new one is signed.
       if (record !== undefined) keep(bare(record))
       throw new Fault('exit-refused', { accountant, code })

@@ -11,9 +11,12 @@ import {
   type Bytes32,
   batchAnswerSchema,
   decodeMessage,
+  encodeMessage,
   type SignedPromise,
+  toHex,
 } from '@myst/protocol'
 import { createMemoryLedgerStore, type LedgerStore } from '@myst/store'
+import { channelAccountSchema } from './channel-account.ts'
 import type { CommandOf, LedgerCommand } from './commands.ts'
 import type { Ledger } from './ledger.ts'
 import { bytesOf, commandOf, factsOf, item, lockOf, openTestLedger, preimageOf, type Terms, word } from './testing.ts'
@@ -132,7 +135,11 @@ export async function restored(commands: readonly LedgerCommand[], outside: Outs
   return story
 }
 
-/** All but what is about the recovery itself. */
+/** What two ledgers that credited the same have alike: all but what was lost, and the promises kept for proofs, which are of the order in which they came. */
 export function accounts(ledger: Ledger): Record<string, string> {
-  return Object.fromEntries(Object.entries(bytesOf(ledger)).filter(([key]) => !/^(recovery|losses) /.test(key)))
+  const others = Object.entries(bytesOf(ledger)).filter(([key]) => !/^(recovery|losses|channels) /.test(key))
+  const channels = [...ledger.entries('channels')].map(([key, { kept: _, ...account }]) => {
+    return [`channels ${key}`, toHex(encodeMessage(channelAccountSchema, account))]
+  })
+  return Object.fromEntries([...others, ...channels])
 }

@@ -14,8 +14,8 @@ const faults = {
   },
   'recovers-nothing': {
     file: '/signatures/batch-signers.ts',
-    find: 'signer: recoverUnderSeparator(crypto, separator, promise, signature)',
-    put: 'signer: consumer',
+    find: 'recoverUnderSeparator(crypto, separatorOf(consumer), promise, signature) === consumer',
+    put: 'separatorOf(consumer).length === 32 && promise.amount > 0n && signature.length > 0',
   },
 } as const
 export type Fault = keyof typeof faults

@@ -195,11 +195,15 @@ export function takeOverTimers(): void {
   const wait = <T>(delayMs: number, value: T, { signal }: { readonly signal?: AbortSignal } = {}) =>
     new Promise<T>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
-      const handle = soon(delayMs, () => resolve(value))
-      signal?.addEventListener('abort', () => {
+      const abort = () => {
         cancel(handle)
-        reject(signal.reason)
+        reject(signal?.reason)
+      }
+      const handle = soon(delayMs, () => {
+        signal?.removeEventListener('abort', abort)
+        resolve(value)
       })
+      signal?.addEventListener('abort', abort)
     })
   Object.assign(timersPromises, { setTimeout: wait })
   Object.assign(nodeCrypto, { randomBytes: (length: number) => Buffer.from(world().random.bytes(length)) })

@@ -21,6 +21,7 @@ import {
   channelAddress,
   decodeMessage,
   derivePreimage,
+  digestOf,
   encodeMessage,
   equalBytes,
   feeOf,
@@ -203,7 +204,7 @@ function signBatch(items: number): Prepared {
   return {
     provider,
     frame: encodeMessage(streamRequestSchema, { id: BigInt(place), batch: signed }),
-    digest: toHex(crypto.keccak256(signed.content)),
+    digest: digestOf(crypto, signed.content),
     epoch,
     hashlock,
     amount: provider.amount,

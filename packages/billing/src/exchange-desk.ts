@@ -39,6 +39,7 @@ import {
   count,
   type Domain,
   derivePreimage,
+  digestOf,
   type ExchangeReply,
   Fault,
   field,
@@ -58,7 +59,6 @@ import {
   signContent,
   signedPromiseSchema,
   text,
-  toHex,
   uint,
 } from '@myst/protocol'
 import { type RecordStore, type RecordWrite, table } from '@myst/store'
@@ -317,7 +317,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   }
 
   async function takeReply(reply: ExchangeReply, batch: SignedContent, limit: number): Promise<void> {
-    const digest = toHex(crypto.keccak256(batch.content))
+    const digest = digestOf(crypto, batch.content)
     if (reply.kind === 'refused') {
       adoptShown(reply.code, reply.newest)
       return

@@ -43,7 +43,6 @@ import { floorOf } from './floor.ts'
 import {
   agreementKeyOf,
   type LedgerDraft,
-  type LedgerRecords,
   type LedgerView,
   noTotals,
   type ProviderAccount,
@@ -133,11 +132,11 @@ function exchangeItem(
   const { agreement, hashlock } = item.promise
   const key = agreementKeyOf(facts.channel, command.batch.provider, agreement.id)
   const before = draft.get('agreements', key)
-  const code = checkItem(draft, command, item, facts, before)
+  const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
+  const code = checkItem(draft, command, item, facts, { agreed: before?.total ?? 0n, account })
   // Until its signature is good, nobody learns from a refusal what a stranger's channel has promised.
   if (code !== undefined) return refusedItem(facts.signer === item.consumer ? code : 'promise-wrong-signer')
   const delta = agreement.total - (before?.total ?? 0n)
-  const account = draft.get('channels', facts.channel) ?? emptyAccount(item.consumer)
   const credited = creditItem(account, item, delta)
   if (credited === undefined) {
     const behind = item.promise.amount < highestAmount(account)
@@ -156,7 +155,7 @@ function checkItem(
   { batch, minDelta }: ExchangeCommand,
   { consumer, promise }: SignedPromise,
   facts: ItemFacts,
-  agreed: LedgerRecords['agreements'] | undefined,
+  { agreed, account }: { readonly agreed: bigint; readonly account: ChannelAccount },
 ): ItemRefusalCode | undefined {
   const { agreement, amount, hashlock } = promise
   if (agreement.total > amount) return 'promise-shape'
@@ -168,10 +167,9 @@ function checkItem(
   if (facts.exit === 'late') return 'promise-channel-closing'
   const floor = floorOf(draft, facts.channel)
   if (floor !== undefined && amount <= floor) return 'promise-too-old'
-  if (agreement.total < (agreed?.total ?? 0n) + minDelta) return 'promise-total-not-increasing'
+  if (agreement.total < agreed + minDelta) return 'promise-total-not-increasing'
   if (amount > capacityLeft(draft, facts)) return 'promise-over-capacity'
-  const account = draft.get('channels', facts.channel)
-  if (account !== undefined && isFull(account, amount)) return 'promise-too-many-unrevealed'
+  if (isFull(account, amount)) return 'promise-too-many-unrevealed'
   return facts.signer === consumer ? undefined : 'promise-wrong-signer'
 }
 

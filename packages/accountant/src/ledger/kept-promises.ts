@@ -56,12 +56,9 @@ export function keepPromise(kept: Uint8Array = none, signed: SignedPromise): Uin
 }
 const none = new Uint8Array(0)
 
-export const keptPromises = (kept: Uint8Array | undefined, consumer: Address): readonly SignedPromise[] =>
-  partsOf(kept).map((part) => unpack(part, consumer))
-
-const partsOf = (kept: Uint8Array = none): readonly Uint8Array[] =>
+export const keptPromises = (kept: Uint8Array = none, consumer: Address): readonly SignedPromise[] =>
   Array.from({ length: kept.length / promiseBytes }, (_, index) =>
-    kept.subarray(index * promiseBytes, (index + 1) * promiseBytes),
+    unpack(kept.subarray(index * promiseBytes, (index + 1) * promiseBytes), consumer),
   )
 
 /** One for all: nothing waits while it is copied. */

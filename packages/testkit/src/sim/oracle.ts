@@ -16,6 +16,7 @@ import {
   ceilDivide,
   type Domain,
   decodeMessage,
+  digestOf,
   type ExchangeReply,
   endReplySchema,
   hashlockOf,
@@ -330,7 +331,7 @@ export function createOracle(facts: OracleFacts): Oracle {
       if (facts.isHonestIdentity(provider)) for (const item of items) checkTaken(item)
       const own = batches.get(provider) ?? new Map()
       batches.set(provider, own)
-      const digest = toHex(crypto.keccak256(signed.content))
+      const digest = digestOf(crypto, signed.content)
       // A batch is sent again where its answer could not be judged: the chain was away.
       const isNew = !own.has(digest)
       own.set(digest, { items, previousAmount, hashlock })

@@ -11,6 +11,11 @@ test('bytes come back from their hex, in either case', () => {
   )
 })
 
+test('a megabyte has its hex, too', () => {
+  const bytes = Uint8Array.from({ length: 1_000_003 }, (_, at) => at * 7)
+  expect(equalBytes(fromHex(toHex(bytes)), bytes)).toBe(true)
+})
+
 test.each(['', '00', '0x0', '0xg0', '0x 1', '0x+1', '0x1 ', '0X00', '0xé0', '0x0é'])(
   'reads no bytes from %j',
   (text) => {

@@ -14,6 +14,7 @@
 
 export * from './amount.ts'
 export * from './bytes.ts'
+export type { CborReader } from './cbor-reader.ts'
 export * from './channel-address.ts'
 export * from './contradiction.ts'
 export * from './crypto.ts'

@@ -2,7 +2,7 @@ import { bob, mallory } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concatBytes } from './bytes.ts'
-import { decodeCbor, encodeCbor } from './cbor.ts'
+import { decodeCbor, encodeCbor, writeValue } from './cbor.ts'
 import { encodeMessage } from './message.ts'
 import { defaultPrice } from './price.ts'
 import {
@@ -131,7 +131,7 @@ test('a field of a newer version survives, under the same signature', () => {
 
 /** As a newer Bob would sign bytes that this version's schema does not make. */
 function signedBytes(content: Uint8Array): ReturnType<typeof signProposal> {
-  const bytesSchema = { encode: () => decodeCbor(content), decode: () => offer }
+  const bytesSchema = { write: () => writeValue(decodeCbor(content)), read: () => offer }
   const type = {
     struct: { name: 'Proposal', fields: { content: 'bytes32' } } as const,
     schema: bytesSchema,

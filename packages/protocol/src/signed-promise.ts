@@ -18,8 +18,8 @@ const flat = message({
 })
 
 export const signedPromiseSchema: Schema<SignedPromise> = {
-  encode: ({ consumer, promise: { amount, hashlock, agreement }, signature }) =>
-    flat.encode({
+  write: ({ consumer, promise: { amount, hashlock, agreement }, signature }) =>
+    flat.write({
       consumer,
       amount,
       hashlock,
@@ -28,8 +28,8 @@ export const signedPromiseSchema: Schema<SignedPromise> = {
       total: agreement.total,
       signature,
     }),
-  decode(value) {
-    const { consumer, amount, hashlock, agreementId: id, provider, total, signature } = flat.decode(value)
+  read(from) {
+    const { consumer, amount, hashlock, agreementId: id, provider, total, signature } = flat.read(from)
     return { consumer, promise: { amount, hashlock, agreement: { id, provider, total }, ticks: noTicks }, signature }
   },
 }

@@ -64,9 +64,9 @@ const exchangeFields = message({
 export type ExchangeCommand = ValueOfSchema<typeof exchangeFields> & { readonly batch: Batch }
 
 const exchangeSchema: Schema<ExchangeCommand> = {
-  encode: (command) => exchangeFields.encode(command),
-  decode(value) {
-    const fields = exchangeFields.decode(value)
+  write: (command) => exchangeFields.write(command),
+  read(from) {
+    const fields = exchangeFields.read(from)
     return { ...fields, batch: decodeBatch(fields.content) }
   },
 }

@@ -26,10 +26,11 @@ const promiseBytes = signatureAt + 65
 /** Three agreements' worth, 140 MB for a hundred thousand channels: six sevenths of what two books of one consumer promise twice. */
 const maxKept = 6
 
+const keptBytes = bytes(maxKept * promiseBytes)
 export const keptPromisesSchema: Schema<Uint8Array> = {
-  encode: (kept) => kept,
-  decode(value) {
-    const kept = bytes(maxKept * promiseBytes).decode(value)
+  write: keptBytes.write,
+  read(from) {
+    const kept = keptBytes.read(from)
     if (kept.length % promiseBytes !== 0) throw new RangeError(`not whole promises of ${promiseBytes} bytes`)
     return kept
   },
@@ -47,9 +48,13 @@ export function keepPromise(kept: Uint8Array = none, signed: SignedPromise): Uin
   const stay = (first === undefined ? others : [...others, first]).slice(1 - maxKept)
   const next = new Uint8Array((stay.length + 1) * promiseBytes)
   let to = 0
-  for (const at of stay) {
-    next.set(kept.subarray(at, at + promiseBytes), to)
-    to += promiseBytes
+  for (let [one, after] = [0, 0]; one < stay.length; one = after) {
+    const from = stay[one] as number
+    // Neighbours go together: most often all that stays.
+    for (after = one + 1; stay[after] === from + (after - one) * promiseBytes; after++);
+    const end = from + (after - one) * promiseBytes
+    next.set(kept.subarray(from, end), to)
+    to += end - from
   }
   next.set(packed, to)
   return next

@@ -66,9 +66,9 @@ export type AdoptCommand = ValueOfSchema<typeof adoptFields> & {
 }
 
 const adoptSchema: Schema<AdoptCommand> = {
-  encode: (command) => adoptFields.encode(command),
-  decode(value) {
-    const fields = adoptFields.decode(value)
+  write: (command) => adoptFields.write(command),
+  read(from) {
+    const fields = adoptFields.read(from)
     const batch = decodeMessage(batchSchema, fields.content, maxBatchBytes)
     const answered = decodeMessage(batchAnswerSchema, fields.answer.content, maxBatchBytes)
     if (!batch.ok) throw new RangeError(`content: ${batch.refusal.code}`)

@@ -27,8 +27,8 @@ const maxAttempts = 1024
 
 const inBytes = bytes(maxMessageBytes)
 const hex: Schema<Hex> = {
-  encode: (value) => inBytes.encode(fromHex(value)),
-  decode: (value) => toHex(inBytes.decode(value)),
+  write: (value) => inBytes.write(fromHex(value)),
+  read: (from) => toHex(inBytes.read(from)),
 }
 
 /** Without its id, which is its key. */

@@ -242,8 +242,13 @@ function extrapolate(seconds: number, ledgerSeconds: number): Extrapolated {
   }
 }
 
-/** As many promises under way as an accountant at the goal takes 80 ms for, but never fewer than four batches. */
-const inFlightOf = (items: number): number => Math.min(256, Math.max(4, Math.round(768 / items)))
+/**
+ * As many promises under way as an accountant at the goal takes 40 ms for: the least at which two cores always have work. More of them
+ * only wait, which the goal for the worst of a hundred would count: `docs/decisions/0011-exchange-speed.md` has four, six, eight and twelve
+ * batches side by side. Never fewer than two batches for each core.
+ */
+const inFlightOf = (items: number): number =>
+  Math.min(256, Math.max(2 * availableParallelism(), Math.round(384 / items)))
 
 async function stretch(generators: readonly Generator[], inFlight: number): Promise<Stretch> {
   const ownInFlight = Math.ceil(inFlight / generators.length)

@@ -69,6 +69,8 @@ export interface ChannelView {
 const maxStaleMs = 3_600_000
 /** An exit that no event told of is noticed in so long, out of days. */
 const calmMs = 600_000
+/** The order need not be exact, and each step of it moves an entry. */
+const touchMs = 10_000
 /** States in memory, some 400 bytes each; the one that was not looked at for longest goes first. */
 const maxSeen = 100_000
 const exitStages = ['none', 'early', 'late'] as const
@@ -76,6 +78,8 @@ const exitStages = ['none', 'early', 'late'] as const
 interface Seen {
   readonly standing: ChannelStanding
   readonly atMs: number
+  /** When it last went to the end of the order; one that served a moment ago stays where it is. */
+  readonly usedAtMs: number
   /** Of the oldest head. */
   readonly headMs: number
   /** Known to be different now; it serves only where nothing newer can be had. */
@@ -132,7 +136,8 @@ export function createChannelView(
     const standings = states.map((state) => standingOf(channel, state))
     const standing = worstOf(failed === undefined || before === undefined ? standings : [...standings, before])
     warnOf(before, standing)
-    remember(consumer, { standing, atMs: deps.now(), headMs: Math.min(...states.map(headMsOf)) })
+    const atMs = deps.now()
+    remember(consumer, { standing, atMs, usedAtMs: atMs, headMs: Math.min(...states.map(headMsOf)) })
     return standing
   }
 
@@ -162,7 +167,8 @@ export function createChannelView(
   function serving(consumer: Address, needed: bigint | undefined): ChannelStanding | undefined {
     const known = seen.get(consumer)
     if (known === undefined || !serves(known, needed)) return undefined
-    remember(consumer, known)
+    const nowMs = deps.now()
+    if (Math.abs(nowMs - known.usedAtMs) > touchMs) remember(consumer, { ...known, usedAtMs: nowMs })
     return known.standing
   }
 

@@ -6,12 +6,11 @@
  * @module
  */
 
-import { setFlagsFromString } from 'node:v8'
 import { readProfile, runProgram } from '@myst/program'
+import { boundGarbage } from './heap-growth.ts'
 import { accountantOf } from './which-accountant.ts'
 
-// Accounts stay; by default V8 lets as much garbage gather beside them before it looks. Read at each collection.
-setFlagsFromString('--heap-growing-percent=40')
+boundGarbage()
 
 await runProgram(async (config, log) => {
   // Native code is loaded only after the Node version was checked.

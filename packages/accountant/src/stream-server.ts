@@ -125,7 +125,8 @@ export function serveStream(server: Server, deps: StreamDeps): StreamServer {
     }
 
     socket.on('message', (data: Buffer) => {
-      answer(new Uint8Array(data)).catch((bug: Error) => {
+      // A view is enough: what is decoded is copied out of it.
+      answer(new Uint8Array(data.buffer, data.byteOffset, data.length)).catch((bug: Error) => {
         deps.log(`exchange stream: ${bug.stack}`)
         socket.terminate()
       })

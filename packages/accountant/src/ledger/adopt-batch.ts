@@ -81,7 +81,9 @@ export function adoptBatch(draft: LedgerDraft, crypto: Crypto, command: AdoptCom
     answer: command.answer,
     unrevealed: { hashlock: batch.hashlock, channels: adopted.channels },
   })
-  for (const [table, key, record] of own.changes()) draft.put(table, key, record as never)
+  for (const [table, written] of own.changes) {
+    for (const [key, record] of written) draft.put(table, key, record as never)
+  }
   return { kind: 'adopted', unknown }
 }
 

@@ -93,11 +93,16 @@ export function createState(
       for (const [key, record] of tables[name]) yield [key, record as LedgerRecords[T]]
     },
     merge(draft) {
-      for (const [table, key, record] of draft.changes()) {
-        if (record === gone) tables[table].delete(key)
-        else tables[table].set(key, record)
+      for (const [table, written] of draft.changes) {
+        const records = tables[table]
         const changed = dirty.get(table) ?? new Map<string, Change>()
-        dirty.set(table, changed.set(key, record))
+        dirty.set(table, changed)
+        // Without a pair for each: there are some hundred in a group.
+        written.forEach((record, key) => {
+          if (record === gone) records.delete(key)
+          else records.set(key, record)
+          changed.set(key, record)
+        })
       }
     },
     take() {
@@ -150,7 +155,7 @@ function readRecord({ table, key, value }: LedgerRecord, into: Loaded): void {
 export interface Draft extends LedgerDraft {
   /** How often something was put or removed. */
   readonly puts: number
-  changes(): Iterable<[TableName, string, Change]>
+  readonly changes: Changes
 }
 
 /** Reads fall through to `base`; writes stay here until they are durable. */
@@ -172,10 +177,6 @@ export function createDraft(base: LedgerView): Draft {
     },
     put: write,
     remove: (name, key) => write(name, key, gone),
-    *changes() {
-      for (const [name, written] of changed) {
-        for (const [key, record] of written) yield [name, key, record]
-      }
-    },
+    changes: changed,
   }
 }

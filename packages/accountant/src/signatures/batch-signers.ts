@@ -20,6 +20,7 @@ import {
   type SignedContent,
   type SignedPromise,
 } from '@myst/protocol'
+import { cacheSeparators } from './separator-cache.ts'
 
 /** Where an accountant's batches are valid. */
 export interface BatchPlace {
@@ -41,24 +42,12 @@ export interface BatchSigners {
 
 export type FindSigners = (signed: SignedContent, withItems: boolean) => BatchSigners
 
-/** Computed once for each consumer; some 200 bytes each, so 20 MiB at most. */
-const maxChannels = 100_000
-
 /** @returns a function that throws nothing: what does not decode is signed by nobody. */
 export function createSignerFinder(crypto: Crypto, { chainId, accountant, contracts }: BatchPlace): FindSigners {
   const domain = { chainId, verifyingContract: accountant }
-  const separators = new Map<Address, Uint8Array>()
-
-  function separatorOf(consumer: Address): Uint8Array {
-    const known = separators.get(consumer)
-    if (known !== undefined) return known
-    const [oldest] = separators.size < maxChannels ? [] : separators.keys()
-    if (oldest !== undefined) separators.delete(oldest)
-    const channel = channelAddress(crypto, contracts, consumer, accountant)
-    const separator = channelSeparator(crypto, { chainId, channel })
-    separators.set(consumer, separator)
-    return separator
-  }
+  const separatorOf = cacheSeparators((consumer) =>
+    channelSeparator(crypto, { chainId, channel: channelAddress(crypto, contracts, consumer, accountant) }),
+  )
 
   return (signed, withItems) => {
     const digest = digestOf(crypto, signed.content)

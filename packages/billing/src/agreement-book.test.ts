@@ -7,7 +7,7 @@ import { agreementTable } from './agreement-record.ts'
 const somebody: Address = crypto.addressOf(new Uint8Array(32).fill(1))
 const idOf = (number: number): Bytes32 => toHex(uintToBytes(BigInt(number)))
 const customer: Address = crypto.addressOf(new Uint8Array(32).fill(2))
-const nobody = { runs: () => false, isKnown: () => false }
+const nobody = { runs: () => false, isKnown: () => false, onRemoved: () => {} }
 const record = {
   ...{ consumer: somebody, accountant: somebody, price: { perHour: 1n, perGib: 0n } },
   ...{ issued: [], invoicedTotal: 2n, paidTotal: 1n, paidAmount: 1n, creditedTotal: 0n },
@@ -37,6 +37,17 @@ test('the oldest goes where there are too many, unless it runs', () => {
     false,
   ])
   expect(agreementTable.load(store).size).toBe(10_000)
+})
+
+test('what goes is told, whether it was done or pushed out', () => {
+  const gone: Bytes32[] = []
+  const deps = { store: createMemoryStore(), clock: { nowMs: () => 5, elapsedMs: () => 0 } }
+  const book = openAgreementBook(deps, { ...nobody, onRemoved: (id) => gone.push(id) })
+  for (let number = 0; number <= 10_000; number++) book.put(idOf(number), record)
+  expect(gone).toEqual([idOf(0)])
+  book.remove(idOf(7))
+  book.remove(idOf(7))
+  expect(gone).toEqual([idOf(0), idOf(7)])
 })
 
 test('strangers push out nobody who has paid', () => {

@@ -28,11 +28,14 @@ export function openAgreementBook(
   {
     runs,
     isKnown,
+    onRemoved,
   }: {
     /** A session that runs keeps its row. */
     readonly runs: (id: Bytes32) => boolean
     /** This consumer has paid, once at least. */
     readonly isKnown: (consumer: Address) => boolean
+    /** No promise for it is taken any more. */
+    readonly onRemoved: (id: Bytes32, record: AgreementRecord) => void
   },
 ): AgreementBook {
   // Rows of before there was a time count as new. A disk returns them by key; here the oldest is first.
@@ -48,6 +51,13 @@ export function openAgreementBook(
     return [...strangers, ...known].slice(0, rows.size - maxAgreements).map(([id]) => id)
   }
 
+  /** Whoever hears of it may fail: by then these rows are as the disk has them. */
+  function forget(ids: readonly Bytes32[]): void {
+    const gone = ids.map((id) => [id, rows.get(id)] as const)
+    for (const id of ids) rows.delete(id)
+    for (const [id, record] of gone) if (record !== undefined) onRemoved(id, record)
+  }
+
   return {
     get: (id) => rows.get(id),
     put(id, record) {
@@ -56,11 +66,12 @@ export function openAgreementBook(
       rows.set(id, row)
       const old = surplus()
       store.commit([agreementTable.put(id, row), ...old.map((key) => agreementTable.remove(key))])
-      for (const key of old) rows.delete(key)
+      forget(old as readonly Bytes32[])
     },
     remove(id) {
-      if (!rows.delete(id)) return
+      if (!rows.has(id)) return
       store.commit([agreementTable.remove(id)])
+      forget([id])
     },
   }
 }

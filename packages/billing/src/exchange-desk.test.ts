@@ -195,6 +195,24 @@ test('takes a bounty as it was promised, and has it after a restart; one that is
   expect(lines.join()).toContain('accountant-answer-invalid code=answer-wrong-amount')
 })
 
+test('an agreement that is over leaves nothing behind, in memory and on disk; one that waits for an answer stays', async () => {
+  const rows = () => [...store.load('exchange-credited')].length
+  await add(1, 10_000n)
+  await add(2, 10_000n)
+  expect(rows()).toBe(2)
+  desk.forget(`${alice}/1`)
+  desk.forget(`${alice}/3`)
+  expect(rows()).toBe(1)
+  verdictOf = () => ({ code: 'promise-recovering', delta: 0n, final: false })
+  await add(2, 15_000n)
+  desk.forget(`${alice}/2`)
+  expect(rows()).toBe(1)
+  expect(desk.standing).toMatchObject({ credited: 19_000n, uncredited: 5_000n })
+  await desk.close()
+  await openDesk()
+  expect(desk.standing).toMatchObject({ credited: 19_000n, uncredited: 5_000n })
+})
+
 test('goes by its own limit while the chain is away', async () => {
   await desk.close()
   published = async () => {

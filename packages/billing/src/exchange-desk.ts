@@ -14,57 +14,41 @@ import {
   createExchanger,
   type ExchangerPolicy,
   type ExchangerState,
+  forgetCredited,
   hasUntried,
   type ItemOutcome,
   isBatchDue,
-  noRefusals,
   restartExchanger,
   takeAnswer,
   takeResigned,
-  type UnprovedRefusals,
   uncredited,
 } from '@myst/payments'
 import {
-  type AccountantPromise,
   type Address,
-  accountantPromiseMessage,
-  accountantPromiseStruct,
   type BatchAnswer,
   type BatchRefusal,
   type Bytes32,
-  batchAnswerContent,
   batchContent,
-  batchSchema,
   type Crypto,
-  count,
   type Domain,
   derivePreimage,
   digestOf,
   type ExchangeReply,
   Fault,
-  field,
   firstEpoch,
-  flag,
   hashlockOf,
-  hashTypedData,
-  list,
-  maxBatchItems,
-  message,
   type NetworkProfile,
-  openContent,
-  optional,
   type SignedAccountantPromise,
   type SignedContent,
   type SignedPromise,
   signContent,
-  signedPromiseSchema,
-  text,
-  uint,
 } from '@myst/protocol'
-import { type RecordStore, type RecordWrite, table } from '@myst/store'
+import type { RecordStore, RecordWrite } from '@myst/store'
 import type { AccountantClient, AccountantInfo } from './accountant-client.ts'
+import { openAccountantWord } from './accountant-word.ts'
 import { loadAnsweredBatches } from './answered-batches.ts'
 import type { Clock } from './clock.ts'
+import { deskWrites, loadDesk } from './desk-records.ts'
 import { keepFigure } from './kept-figure.ts'
 import type { NodeKeys } from './keys.ts'
 import { offerAnswers } from './offer-answers.ts'
@@ -81,6 +65,8 @@ export interface ExchangeDesk {
   readonly stopped: boolean
   /** Durable when it returns. `key` names the agreement. */
   add(key: string, signed: SignedPromise, urgent: boolean): void
+  /** Nothing will be promised for this agreement any more. Ignored while something of it is uncredited. */
+  forget(key: string): void
   /** Exchanges what is pending, now; resolves when nothing more can be done. */
   flush(): Promise<void>
   /** The accountant's newest promise and its preimage: what a settlement shows. */
@@ -123,30 +109,6 @@ export interface DeskOptions {
   readonly unprovedRefusals: bigint
 }
 
-/** Restarts while the accountant is away; each leaves an epoch to be closed. */
-const maxRetired = 65_536
-
-const metaTable = table(
-  'exchange',
-  message({
-    epoch: field(0, uint(64)),
-    newest: optional(1, accountantPromiseMessage),
-    creditedSum: field(2, uint(256)),
-    feeSum: field(3, uint(256)),
-    inFlight: optional(4, message({ batch: field(0, batchSchema), keys: field(1, list(text(160), maxBatchItems)) })),
-    batches: field(5, count(2 ** 53 - 1)),
-    promises: field(6, count(2 ** 53 - 1)),
-    retired: field(7, list(uint(64), maxRetired)),
-    refused: optional(8, message({ sum: field(0, uint(256)), sinceMs: field(1, uint(53)) })),
-    bountySum: optional(9, uint(256)),
-  }),
-)
-const pendingTable = table(
-  'exchange-pending',
-  message({ signed: field(0, signedPromiseSchema), sinceMs: field(1, uint(53)), urgent: field(2, flag) }),
-)
-const creditedTable = table('exchange-credited', message({ total: field(0, uint(256)) }))
-
 const everyMs = 250
 /** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
 const idleRevealMs = 2_000
@@ -175,86 +137,32 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   const lockOf = (epoch: bigint) => hashlockOf(crypto, preimageOf(epoch))
   const own = { provider: keys.identity, lockOf, preimageOf }
 
-  const saved = metaTable.load(store).get(accountant.address)
-  let batches = saved?.batches ?? 0
-  let promises = saved?.promises ?? 0
-  let refusals: UnprovedRefusals =
-    saved?.refused === undefined ? noRefusals : { ...saved.refused, sinceMs: Number(saved.refused.sinceMs) }
+  const { state: saved, ...figures } = loadDesk(store, accountant.address)
+  let { batches, promises, refusals } = figures
   const isStopped = () => refusals.sum > options.unprovedRefusals
-  const operators = keepFigure(
-    { ...deps, read: deps.operator },
-    `operator of ${accountant.address}`,
-    accountant.operator,
-  )
-  let operator = await operators.value()
+  const word = await openAccountantWord(deps, { accountant, domain, provider: keys.identity, lockOf })
   const answered = loadAnsweredBatches(store, accountant.address)
   let state = await restore()
   /** Whose signature our newest promise has; undefined: it must be asked for. */
-  let signedBy = state.newest === undefined ? accountant.operator : signerOf(state.newest)
+  let signedBy = state.newest === undefined ? accountant.operator : word.signerOf(state.newest)
   let lock = lockOf(state.epoch)
   persist(undefined, state)
 
   async function restore(): Promise<ExchangerState> {
     const nowMs = clock.nowMs()
-    if (saved === undefined) {
-      // Nothing on disk: a new provider, or a lost disk. The accountant shows its newest promise, and with it our epoch.
-      const { newest: shown } = await client.providerStanding()
-      const newest = shown === undefined || signerOf(shown) === operator ? shown : (await client.resign()).newest
-      if (newest === undefined) return createExchanger(firstEpoch(0n, 0n, nowMs))
-      requireOwnPromise(newest)
-      return adoptNewest(createExchanger(firstEpoch(0n, newest.epoch, nowMs)), newest)
-    }
-    const prefix = `${accountant.address}/`
-    const mine = <T>(records: ReadonlyMap<string, T>): Map<string, T> =>
-      new Map(
-        [...records].filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]),
-      )
-    const pending = mine(pendingTable.load(store))
-    const { newest, inFlight } = saved
-    const onDisk: ExchangerState = {
-      epoch: saved.epoch,
-      retired: saved.retired,
-      pending: new Map(
-        [...pending].map(([key, { signed, sinceMs, urgent }]) => [key, { signed, sinceMs: Number(sinceMs), urgent }]),
-      ),
-      credited: new Map([...mine(creditedTable.load(store))].map(([key, { total }]) => [key, total])),
-      creditedSum: saved.creditedSum,
-      feeSum: saved.feeSum,
-      bountySum: saved.bountySum ?? 0n,
-      ...(newest === undefined ? {} : { newest }),
-      ...(inFlight === undefined ? {} : { inFlight }),
-    }
-    return restartExchanger(onDisk, nowMs)
+    if (saved !== undefined) return restartExchanger(saved, nowMs)
+    // Nothing on disk: a new provider, or a lost disk. The accountant shows its newest promise, and with it our epoch.
+    const { newest: shown } = await client.providerStanding()
+    const isSigned = shown === undefined || word.signerOf(shown) === word.operator
+    const newest = isSigned ? shown : (await client.resign()).newest
+    if (newest === undefined) return createExchanger(firstEpoch(0n, 0n, nowMs))
+    word.requireOwn(newest)
+    return adoptNewest(createExchanger(firstEpoch(0n, newest.epoch, nowMs)), newest)
   }
 
   /** Writes what differs; durable when it returns. */
   function persist(before: ExchangerState | undefined, after: ExchangerState, more: readonly RecordWrite[] = []): void {
-    const { epoch, retired, newest, inFlight, creditedSum, feeSum, bountySum } = after
-    const meta = {
-      epoch,
-      retired,
-      creditedSum,
-      feeSum,
-      bountySum,
-      batches,
-      promises,
-      refused: { sum: refusals.sum, sinceMs: BigInt(refusals.sinceMs) },
-      ...(newest === undefined ? {} : { newest }),
-      ...(inFlight === undefined ? {} : { inFlight }),
-    }
-    const key = (name: string) => `${accountant.address}/${name}`
-    const writes: RecordWrite[] = [metaTable.put(accountant.address, meta), ...more]
-    for (const [name, pending] of after.pending) {
-      if (before?.pending.get(name) === pending) continue
-      writes.push(pendingTable.put(key(name), { ...pending, sinceMs: BigInt(pending.sinceMs) }))
-    }
-    for (const name of before?.pending.keys() ?? []) {
-      if (!after.pending.has(name)) writes.push(pendingTable.remove(key(name)))
-    }
-    for (const [name, total] of after.credited) {
-      if (before?.credited.get(name) !== total) writes.push(creditedTable.put(key(name), { total }))
-    }
-    store.commit(writes)
+    store.commit([...deskWrites(accountant.address, before, after, { batches, promises, refusals }), ...more])
   }
 
   function change(next: ExchangerState, more: readonly RecordWrite[] = []): void {
@@ -263,30 +171,12 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     state = next
   }
 
-  function signerOf({ provider, amount, hashlock, signature }: SignedAccountantPromise): Address | undefined {
-    const promise: AccountantPromise = { provider, amount, hashlock }
-    return crypto.recover(hashTypedData(crypto, domain, accountantPromiseStruct, promise), signature)
-  }
-
-  /** Signed by the operator, and its lock is ours: else its preimage would be somebody else's. */
-  function requireOwnPromise(newest: SignedAccountantPromise): void {
-    const { provider, hashlock, epoch } = newest
-    const signer = signerOf(newest)
-    if (signer !== operator || provider !== keys.identity || hashlock !== lockOf(epoch)) {
-      throw new Fault('accountant-promise-invalid', { accountant: accountant.address, signer, epoch })
-    }
-  }
-
   function openAnswer(answer: SignedContent): BatchAnswer {
-    const opened = openContent(crypto, domain, batchAnswerContent, answer, operator)
-    if (!opened.ok && opened.refusal.code === 'content-wrong-signer') {
-      // Another key may be the operator's by now: asked to, the accountant signs its answer again.
-      operators.expire()
-      signedBy = undefined
-    }
-    if (!opened.ok) throw new Fault('accountant-answer-invalid', { code: opened.refusal.code })
-    requireOwnPromise(opened.value.promise)
-    return opened.value
+    const opened = word.open(answer)
+    if (opened.ok) return opened.value
+    // Asked to, the accountant signs its answer again.
+    if (opened.refusal.code === 'content-wrong-signer') signedBy = undefined
+    throw new Fault('accountant-answer-invalid', { code: opened.refusal.code })
   }
 
   const feeRates = keepFigure<number>(
@@ -304,16 +194,16 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   let askAgainMs = 0
   /** From a change of the operator's key on, what the old one signed is paid from our guarantee only. */
   async function followOperator(): Promise<void> {
-    operator = await operators.value()
-    if (signedBy === operator || clock.elapsedMs() < askAgainMs) return
+    await word.refresh()
+    if (signedBy === word.operator || clock.elapsedMs() < askAgainMs) return
     askAgainMs = clock.elapsedMs() + retryMostMs
     const { newest } = await client.resign()
-    if (newest !== undefined) requireOwnPromise(newest)
+    if (newest !== undefined) word.requireOwn(newest)
     if ((newest?.amount ?? 0n) < (state.newest?.amount ?? 0n)) {
       throw new Fault('accountant-promise-invalid', { accountant: accountant.address, epoch: newest?.epoch })
     }
     if (newest !== undefined) change(takeResigned(state, newest))
-    signedBy = operator
+    signedBy = word.operator
   }
 
   async function takeReply(reply: ExchangeReply, batch: SignedContent, limit: number): Promise<void> {
@@ -359,7 +249,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   function adoptShown(code: string, shown: SignedAccountantPromise | undefined): void {
     const behind = adoptable.has(code) && shown !== undefined && shown.epoch !== state.newest?.epoch
     if (!behind) throw new Fault('batch-refused', { code })
-    requireOwnPromise(shown)
+    word.requireOwn(shown)
     const adopted = adoptNewest(state, shown)
     if (adopted === state) throw new Fault('batch-refused', { code })
     change(adopted)
@@ -383,7 +273,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
   async function giveBack(shown: SignedAccountantPromise | undefined): Promise<void> {
     const { newest, credited } = state
     if (newest === undefined) return
-    if (shown !== undefined) requireOwnPromise(shown)
+    if (shown !== undefined) word.requireOwn(shown)
     const taken = await offerAnswers({ client, answered, preimageOf }, { newest, credited }, shown)
     revealed = undefined
     deps.log(`accountant-behind: ${accountant.address} had lost what it answered; it took back ${taken}`)
@@ -465,7 +355,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
 
   return {
     get accountant() {
-      return { ...accountant, operator }
+      return { ...accountant, operator: word.operator }
     },
     domain,
     get hashlock() {
@@ -482,6 +372,10 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
       change(addPromise(state, key, signed, clock.nowMs(), urgent))
       if (urgent && clock.elapsedMs() >= notBeforeMs) unattended(work(false))
     },
+    forget(key) {
+      const next = forgetCredited(state, key)
+      if (next !== state) change(next)
+    },
     async flush() {
       await working?.catch(() => {}) // whoever began it hears of it
       await work(true)
@@ -496,16 +390,3 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     },
   }
 }
-
-/** What accountants have promised so far, by the disk: of those too that the profile names no more. */
-export const storedPromises = (store: RecordStore): ReadonlyMap<Address, SignedAccountantPromise> =>
-  new Map(
-    [...metaTable.load(store)].flatMap(([accountant, { newest }]) =>
-      newest === undefined ? [] : [[accountant as Address, newest]],
-    ),
-  )
-
-/** This node was a provider before, with one accountant at least. */
-export const hasExchanged = (store: RecordStore): boolean => metaTable.load(store).size > 0
-
-export const deskKey = (consumer: Address, agreementId: Bytes32): string => `${consumer}/${agreementId}`

@@ -2,8 +2,9 @@
  * A shop and a purse over HTTP, between an accountant that we write here and, where a test says so, a shop that is none.
  */
 
+import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect as connectTo } from 'node:net'
 import {
   type Address,
   accountantPromiseStruct,
@@ -19,6 +20,7 @@ import {
   decodeMessage,
   encodeMessage,
   exchangeReplySchema,
+  Fault,
   hashTypedData,
   maxBatchBytes,
   type NetworkProfile,
@@ -29,7 +31,7 @@ import {
   signedContent,
   toHex,
 } from '@myst/protocol'
-import { createMemoryStore } from '@myst/store'
+import { createMemoryStore, type RecordStore } from '@myst/store'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { payingClient } from './http-purse.ts'
 import { sellRequests, shopHeader, shopPaths } from './http-shop.ts'
@@ -56,6 +58,8 @@ let profile: NetworkProfile
 let opened: { close(): unknown }[]
 /** Carol exchanges nothing. */
 let isAway: boolean
+/** What Bob's shop logs. */
+let lines: string[]
 
 async function listen(answer: RequestListener): Promise<string> {
   const server: Server = createServer(answer)
@@ -125,6 +129,7 @@ const statement = () =>
 beforeEach(async () => {
   opened = []
   isAway = false
+  lines = []
   stated = {}
   credited = new Map()
   const url = await listen(async (request, response) => {
@@ -156,7 +161,7 @@ interface AnyShop {
 
 async function anyShop(policy: object = {}, store = createMemoryStore()): Promise<AnyShop> {
   const shop = await openShop(
-    { crypto, store },
+    { crypto, store, log: (line) => lines.push(line) },
     { profile, privateKey: bobKey, policy: { minInvoiceMs: 600, ...policy } },
   )
   opened.push(shop)
@@ -232,6 +237,36 @@ test('a tab that was closed is not written again: nothing of it stays', async ()
   tab?.close()
   expect(tab?.finish({ durationMs: 50n, bytes: 0n })).toBeUndefined()
   expect([...store.load('provider-agreements')]).toEqual([])
+})
+
+test('a disk that fails: nothing is served, and the operator hears why; its customer does not', async () => {
+  const disk = createMemoryStore()
+  let full = false
+  const commit: RecordStore['commit'] = (writes) => {
+    if (full) throw new Fault('store-failed')
+    disk.commit(writes)
+  }
+  const { url, served } = await anyShop({}, { ...disk, commit })
+  full = true
+  const purse = await anyPurse()
+  await expect(payingClient(purse, url, terms).then((client) => client.fetch('/'))).rejects.toThrow(
+    'status=500 why={"code":"internal"}',
+  )
+  expect(served()).toBe(0)
+  expect(lines.join()).toBe('POST /.well-known/myst/tab failed: store-failed')
+  full = false
+})
+
+test('who hangs up in the middle of a request leaves no line in the log', async () => {
+  const { url } = await anyShop()
+  const { hostname, port } = new URL(url)
+  const socket = connectTo(Number(port), hostname)
+  await once(socket, 'connect')
+  socket.write(`POST ${shopPaths.tab} HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000\r\n\r\nshort`)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  socket.destroy()
+  expect((await fetch(url + shopPaths.promises, { method: 'POST', body: 'x' })).status).toBe(400)
+  expect(lines).toEqual([])
 })
 
 test('many requests at once share one tab', async () => {

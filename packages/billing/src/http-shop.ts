@@ -86,23 +86,31 @@ export function sellRequests(shop: Shop, perRequest: bigint, serve: RequestListe
   }
 
   async function answer(request: IncomingMessage): Promise<Answer | undefined> {
-    const call = `${request.method} ${request.url}`
-    if (call === `GET ${shopPaths.offer}`) return [200, offer]
-    if (call === `POST ${shopPaths.tab}`) return openTab(request, await bodyOf(request))
-    if (call === `POST ${shopPaths.promises}`) return takePromises(await bodyOf(request))
-    if (call === `POST ${shopPaths.end}`) return end(request)
+    const asked = call(request)
+    if (asked === `GET ${shopPaths.offer}`) return [200, offer]
+    if (asked === `POST ${shopPaths.tab}`) return openTab(request, await bodyOf(request))
+    if (asked === `POST ${shopPaths.promises}`) return takePromises(await bodyOf(request))
+    if (asked === `POST ${shopPaths.end}`) return end(request)
     return charge(request)
+  }
+
+  /** A disk that fails, or a bug: for the operator, not for who asked. */
+  function failed(asked: string, cause: unknown): Answer {
+    if (cause instanceof Fault && cause.code === 'request-malformed') return [400, { code: cause.code }]
+    shop.log(`${asked.slice(0, 80)} failed: ${cause instanceof Error ? cause.message : cause}`)
+    return [500, { code: 'internal' }]
   }
 
   return (request, response) => {
     answer(request).then(
       (answered) => (answered === undefined ? serve(request, response) : send(response, answered)),
-      (cause) => send(response, isTheirs(cause) ? [400, { code: cause.code }] : [500, { code: 'internal' }]),
+      (cause) => send(response, failed(call(request), cause)),
     )
   }
 }
 
-const isTheirs = (cause: unknown): cause is Fault => cause instanceof Fault && cause.code === 'request-malformed'
+/** Without what the customer asks for: that is not the log's. */
+const call = ({ method, url = '' }: IncomingMessage): string => `${method} ${url.split('?', 1)[0]}`
 
 function invoiceOf({ due }: Tab): Uint8Array {
   if (due === undefined) throw new Fault('invoice-missing')
@@ -119,10 +127,16 @@ function send(response: ServerResponse, [status, body]: Answer): void {
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
   const parts: Buffer[] = []
   let bytes = 0
-  for await (const part of request) {
-    bytes += part.length
-    if (bytes > maxBodyBytes) throw new Fault('request-malformed', { bytes })
-    parts.push(part)
+  try {
+    for await (const part of request) {
+      bytes += part.length
+      if (bytes > maxBodyBytes) break
+      parts.push(part)
+    }
+  } catch (cause) {
+    // Whoever asks hangs up as he likes.
+    throw new Fault('request-malformed', { bytes }, { cause })
   }
+  if (bytes > maxBodyBytes) throw new Fault('request-malformed', { bytes })
   return new Uint8Array(Buffer.concat(parts))
 }

@@ -67,7 +67,7 @@ export async function offerAnswers(
   }
 }
 
-/** The agreements that were credited last. */
+/** Of agreements that are not over: of the others nothing is promised any more. */
 const totalsOf = (credited: ReadonlyMap<string, bigint>) =>
   [...credited].slice(-maxBatchItems).map(([key, total]) => {
     const [consumer, id] = key.split('/') as [Address, Bytes32]

@@ -46,6 +46,7 @@ export interface Shop extends Pick<Till, 'take'> {
   open(asked: HttpRequest, authorization: string | undefined, host: string, price: Price): Verdict<TabRefusal, Tab>
   /** A tab that is open; whoever does not come back for ten minutes has to open another. */
   tab(agreementId: string): Tab | undefined
+  readonly log: (line: string) => void
   /** Closes all tabs, exchanges what it can. */
   close(): Promise<void>
 }
@@ -60,6 +61,7 @@ export interface ShopDeps {
   readonly operator?: () => Promise<Address>
   /** What its contract lets it keep, basis points; absent: anything up to the policy's `feeLimit`. @throws Fault `chain-unreachable`. */
   readonly feeRate?: () => Promise<number>
+  /** What its operator should know: refusals, alarms, faults. On stderr where absent. */
   readonly log?: (line: string) => void
 }
 
@@ -81,7 +83,7 @@ const maxStatementBytes = 2048
 
 /** @throws Fault `profile-no-accountant`; `accountant-unreachable` where the disk is empty and it can't be asked. */
 export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Shop> {
-  const { crypto, store, clock = systemClock, log = () => {} } = deps
+  const { crypto, store, clock = systemClock, log = console.error } = deps
   const { profile, accountant = profile.accountants[0] } = options
   if (accountant === undefined) throw new Fault('profile-no-accountant', { networkId: profile.networkId })
   const keys = deriveKeys(crypto, options.privateKey)
@@ -152,6 +154,7 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
     provider: keys.identity,
     desk,
     open,
+    log,
     take: till.take,
     tab(agreementId) {
       const open = tabs.get(agreementId)
@@ -159,9 +162,12 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
     },
     async close() {
       clearInterval(timer)
-      for (const { tab } of [...tabs.values()]) tab.close(true)
-      await desk.flush()
-      await desk.close()
+      try {
+        for (const { tab } of [...tabs.values()]) tab.close(true)
+        await desk.flush()
+      } finally {
+        await desk.close()
+      }
     },
   }
 }

@@ -31,7 +31,8 @@ import {
 import type { AgreementBook } from './agreement-book.ts'
 import { type Agreed, recordOf } from './agreement-record.ts'
 import type { Clock } from './clock.ts'
-import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
+import { deskKey } from './desk-records.ts'
+import type { ExchangeDesk } from './exchange-desk.ts'
 
 export interface Tab {
   readonly agreementId: Bytes32

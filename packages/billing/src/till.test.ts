@@ -11,6 +11,7 @@ import {
 } from '@myst/protocol'
 import { createMemoryStore } from '@myst/store'
 import { beforeEach, expect, test } from 'vitest'
+import { deskKey } from './desk-records.ts'
 import type { ExchangeDesk } from './exchange-desk.ts'
 import { deriveKeys } from './keys.ts'
 import { paymentPolicy } from './payment-policy.ts'
@@ -31,15 +32,18 @@ let till: Till
 let elapsedMs: number
 let tabs: number
 let promised: bigint
+let forgotten: string[]
 
 beforeEach(() => {
   ;[elapsedMs, tabs, promised] = [0, 0, 0n]
+  forgotten = []
   const desk = {
     accountant: { address: carol },
     hashlock: toHex(new Uint8Array(32).fill(7)),
     standing: { uncredited: 0n },
     stopped: false,
     add() {},
+    forget: (key: string) => void forgotten.push(key),
     flush: async () => {},
   } as unknown as ExchangeDesk
   const clock = { nowMs: () => 0, elapsedMs: () => elapsedMs }
@@ -112,6 +116,17 @@ test('a paid first invoice buys no new credit for who owes', () => {
     tab.close()
   }
   expect(free - paid).toBeLessThan(10n * policy.firstCredit)
+})
+
+test('what is paid and credited is forgotten at its end, by the desk too; what is owed is not', () => {
+  const paid = open()
+  pay(paid)
+  expect(forgotten).toEqual([])
+  paid.close(true)
+  const owing = open()
+  take(owing)
+  owing.close()
+  expect(forgotten).toEqual([deskKey(alice.identity, paid.agreementId)])
 })
 
 test('ten times as much, paid, makes good for it; and what we end ourselves is held against nobody', () => {

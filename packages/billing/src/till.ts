@@ -25,7 +25,8 @@ import { type Agreed, endedState, recordOf } from './agreement-record.ts'
 import type { Clock } from './clock.ts'
 import { openConsumerBook } from './consumer-book.ts'
 import { openCreditBook } from './credit-book.ts'
-import { deskKey, type ExchangeDesk } from './exchange-desk.ts'
+import { deskKey } from './desk-records.ts'
+import type { ExchangeDesk } from './exchange-desk.ts'
 import type { NodeKeys } from './keys.ts'
 import type { PaymentPolicy } from './payment-policy.ts'
 import { type HeldTab, holdTab, type Tab, type Taken } from './tab.ts'
@@ -91,7 +92,11 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
   const consumers = openConsumerBook(store)
   const agreements = openAgreementBook(
     { store, clock },
-    { runs: (id) => tabs.has(id), isKnown: (consumer) => consumers.get(consumer).credited },
+    {
+      runs: (id) => tabs.has(id),
+      isKnown: (consumer) => consumers.get(consumer).credited,
+      onRemoved: (id, { consumer, accountant }) => deps.desks().get(accountant)?.forget(deskKey(consumer, id)),
+    },
   )
   const firstCredits = openCreditBook({ store, clock }, policy.firstCreditLimits)
   const prefixes = new Map<Bytes32, string>()
@@ -180,9 +185,13 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
     return accepted
   }
 
-  function creditEnded(id: Bytes32, total: bigint): void {
+  function creditEnded(consumer: Address, id: Bytes32, total: bigint): void {
     const record = agreements.get(id)
-    if (record === undefined) return
+    if (record === undefined) {
+      // It was pushed out while its last promise was under way.
+      for (const desk of deps.desks().values()) desk.forget(deskKey(consumer, id))
+      return
+    }
     agreements.put(id, { ...record, creditedTotal: total })
     removeIfDone(id)
   }
@@ -192,7 +201,7 @@ export function openTill(deps: TillDeps, { keys, profile, policy }: TillOptions)
     consumers.note(signed.consumer, { credited: true })
     forgive(signed.consumer, verdict.delta / paidTimes)
     const open = tabs.get(id)
-    if (open === undefined) creditEnded(id, total)
+    if (open === undefined) creditEnded(signed.consumer, id, total)
     else open.tab.credit(total)
     const prefix = prefixes.get(id)
     if (prefix !== undefined) firstCredits.giveBack(prefix)

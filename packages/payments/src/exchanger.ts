@@ -271,6 +271,15 @@ export function takeResigned(state: ExchangerState, resigned: SignedAccountantPr
   return same ? { ...state, newest: { ...newest, signature: resigned.signature } } : state
 }
 
+/** An agreement that is over, all of it credited. One that waits for an answer keeps its place. */
+export function forgetCredited(state: ExchangerState, key: string): ExchangerState {
+  const waits = state.pending.has(key) || inFlightTotal(state, key) > 0n
+  if (waits || !state.credited.has(key)) return state
+  const credited = new Map(state.credited)
+  credited.delete(key)
+  return { ...state, credited }
+}
+
 /** Finally refused, on the accountant's bare word. */
 export interface UnprovedRefusals {
   readonly sum: bigint

@@ -112,9 +112,9 @@ export const mistakes: readonly PlantedMistake[] = [
     what: "the accountant's promise is stored, and the preimage shown, without a look at its signer and lock",
     edits: [
       {
-        file: 'billing/src/exchange-desk.ts',
-        find: '    requireOwnPromise(opened.value.promise)\n',
-        put: '',
+        file: 'billing/src/accountant-word.ts',
+        find: 'if (opened.ok) requireOwn(opened.value.promise)\n',
+        put: 'if (opened.ok) return opened\n',
       },
     ],
     story: { draw: { cheater: 'accountant', cheat: 'unsigned' } },
@@ -154,8 +154,8 @@ export const mistakes: readonly PlantedMistake[] = [
     edits: [
       {
         file: 'billing/src/exchange-desk.ts',
-        find: '    return restartExchanger(onDisk, nowMs)\n',
-        put: '    await client.providerStanding()\n    return restartExchanger(onDisk, nowMs)\n',
+        find: '    if (saved !== undefined) return restartExchanger(saved, nowMs)\n',
+        put: '    if (saved !== undefined) {\n      await client.providerStanding()\n      return restartExchanger(saved, nowMs)\n    }\n',
       },
     ],
     story: { draw: { cheater: 'nobody', fault: { kind: 'crash', who: 'provider-1' } } },

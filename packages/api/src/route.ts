@@ -24,6 +24,9 @@ export interface Route {
   readonly timeoutMs: number
 }
 
+/** What names a write that may be asked for again; a UUID has 36 characters. */
+export const idempotencyKeyPattern = /^[\x21-\x7e]{1,128}$/
+
 type Part<R, K extends string> = R extends { readonly [P in K]: infer S extends TSchema } ? Static<S> : unknown
 
 /** Path, query and body in one object: no route uses a name twice. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, isAddress, parseMyst } from '@myst/api'
+import { type Address, idempotencyKeyPattern, isAddress, parseMyst } from '@myst/api'
 import { InvalidArgumentError } from 'commander'
 
 /** MYST as a person writes it. @returns base units as JSON carries them. */
@@ -41,6 +41,14 @@ export function readServiceType(text: string): string {
 
 export function readConnectionId(text: string): string {
   if (!/^[0-9a-zA-Z-]{1,64}$/.test(text)) throw new InvalidArgumentError('See the ids with "myst status".')
+  return text
+}
+
+/** Names one write, so that it may be asked for again. */
+export function readKey(text: string): string {
+  if (!idempotencyKeyPattern.test(text)) {
+    throw new InvalidArgumentError('A name has 1 to 128 visible characters of ASCII, and no space.')
+  }
   return text
 }
 

@@ -132,6 +132,12 @@ describe('with a node that runs', () => {
     expect((await mystJson('serve', '--stop')).json).toEqual({ stopped: ['wireguard'] })
   })
 
+  test('a withdrawal under a name: the node hears it', async () => {
+    const { json } = await mystJson('withdraw', '--amount', '2', '--key', '2026-11')
+    expect(json.error.facts).toEqual({ key: '2026-11' })
+    expect((await mystJson('withdraw', '--amount', '2')).json.error.facts).not.toHaveProperty('key')
+  })
+
   test('status --watch: one object a line, until it is interrupted', async () => {
     const watching = spawn(process.execPath, [mainPath, 'status', '--watch', '--json', '--data-dir', dataDir])
     const [first] = await once(watching.stdout.setEncoding('utf8'), 'data')
@@ -181,6 +187,7 @@ describe('used wrongly', () => {
     ['more than there can be', ['connect', '--budget', '9'.repeat(60)]],
     ['a port of 65536', ['connect', '--listen', '65536']],
     ['a port of -1', ['connect', '--listen', '-1']],
+    ['a name with a space', ['withdraw', '--key', 'in November']],
     ['no country', ['serve']],
     ['an identity subcommand that is none', ['identity', 'steal']],
   ])('%s: exit code 2', async (_what, args) => {

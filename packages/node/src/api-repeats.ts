@@ -8,7 +8,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { ApiRefusalCode } from '@myst/api'
+import { type ApiRefusalCode, idempotencyKeyPattern } from '@myst/api'
 import { Fault } from '@myst/protocol'
 
 export interface Repeats {
@@ -24,8 +24,6 @@ export interface Repeats {
  * way is none of them: it would be done a second time.
  */
 const maxKeptAnswers = 1000
-/** A UUID has 36. */
-const keyPattern = /^[\x21-\x7e]{1,128}$/
 
 export function createRepeats(): Repeats {
   const kept = new Map<string, { readonly digest: string; readonly answer: Promise<unknown> }>()
@@ -34,7 +32,7 @@ export function createRepeats(): Repeats {
 
   return {
     async once<T>(key: string, request: readonly string[], work: () => Promise<T>): Promise<T> {
-      if (!keyPattern.test(key)) throw new Fault('idempotency-key-invalid' satisfies ApiRefusalCode)
+      if (!idempotencyKeyPattern.test(key)) throw new Fault('idempotency-key-invalid' satisfies ApiRefusalCode)
       const digest = createHash('sha256').update(JSON.stringify(request)).digest('hex')
       const before = kept.get(key)
       if (before !== undefined) {

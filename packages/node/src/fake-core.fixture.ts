@@ -158,7 +158,7 @@ export function createFakeCore(changed: () => void = () => {}): FakeCore {
     payments: () => [],
     async withdraw({ key } = {}) {
       writes.push(key === undefined ? 'withdraw' : `withdraw ${key}`)
-      throw new Fault('nothing-to-withdraw')
+      throw new Fault('nothing-to-withdraw', key === undefined ? {} : { key })
     },
     async leave() {
       writes.push('leave')

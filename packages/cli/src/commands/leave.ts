@@ -6,7 +6,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Address, ApiClient, ErrandJson, LeavingJson } from '@myst/api'
-import { readAddress, readMyst } from '../arguments.ts'
+import { readAddress, readKey, readMyst } from '../arguments.ts'
 import { askYes } from '../ask-yes.ts'
 import { type Action, type Register, withExample } from '../command.ts'
 import type { Paint } from '../shell.ts'
@@ -85,10 +85,11 @@ function stateText(state: ErrandJson['state'], dueAtMs: number | undefined): str
 interface WithdrawOptions {
   readonly to?: Address
   readonly amount?: string
+  readonly key?: string
   readonly yes?: boolean
 }
 
-const withdraw: Action<[WithdrawOptions]> = async (context, { to, amount, yes }) => {
+const withdraw: Action<[WithdrawOptions]> = async (context, { to, amount, key, yes }) => {
   const { paint, progress, json, shell } = context
   const node = await context.node()
   const sum = amount === undefined ? 'all that is not promised' : mystText(amount)
@@ -97,7 +98,8 @@ const withdraw: Action<[WithdrawOptions]> = async (context, { to, amount, yes })
     return { json: { sent: false }, text: 'Nothing was sent.' }
   }
   const ask = { ...(to === undefined ? {} : { to }), ...(amount === undefined ? {} : { amount }) }
-  const errand = await progress('Sending it home', node.withdraw(ask))
+  const once = key === undefined ? {} : { idempotencyKey: key }
+  const errand = await progress('Sending it home', node.withdraw(ask, once))
   const { problem } = errand
   const lines = [errandTable([errand], paint), ...(problem === undefined ? [] : [alarmText(problem, paint)])]
   return { json: errand, text: [...lines, 'It goes on by itself. See it arrive: myst status'].join('\n') }
@@ -147,9 +149,11 @@ export const registerLeave: Register = (program, bind) => {
       )
       .option('--to <address>', 'where to (default: the registered beneficiary)', readAddress)
       .option('--amount <MYST>', 'so much (default: all of it)', readMyst)
+      .option('--key <name>', 'asked for again under this name, it leaves once: for scripts', readKey)
       .option('-y, --yes', 'do not ask')
       .action(bind(withdraw)),
     'myst withdraw --amount 2',
+    'myst withdraw --amount 2 --key 2026-11 --yes',
   )
   withExample(
     program

@@ -58,24 +58,25 @@ export function boundsOf(world: Pick<World, 'policy' | 'price' | 'time'>, story:
 
 export function judge(world: World, story: Story, cast: Cast & { readonly float: bigint }): Losses {
   const bounds = boundsOf(world, story)
-  // An old backup has forgotten whom it granted credit to: that costs a provider another day's bucket.
-  const restores = cast.providers.map(({ identity }) => world.oracle.restoresOf(identity)).reduce((a, b) => a + b, 0)
-  const judgedBounds = { ...bounds, providerNeverPaying: bounds.providerNeverPaying * BigInt(1 + restores) }
   const losses = {
     consumerPerSession: world.oracle.worstOverpaid,
     consumerPerRestore: skipped(world, cast),
-    ...providerLosses(world, cast),
+    ...providerLosses(world, cast, bounds),
     accountant: accountantLoss(world, cast),
   }
   // P4 is checked at each promise, with its 2 %.
   const { consumerPerSession: _, ...judged } = losses
   for (const [line, loss] of Object.entries(judged) as [LossLine, bigint][]) {
-    const bound = judgedBounds[line]
+    if (providersAlone.has(line)) continue
+    const bound = bounds[line]
     if (loss > bound) world.oracle.violate('§11', `${line}: lost ${loss}, at most ${bound}`)
   }
   if (cast.accountant.honest) checkBooks(world, cast)
   return losses
 }
+
+/** Judged for each provider: who was restored has lost more. */
+const providersAlone: ReadonlySet<LossLine> = new Set(['providerNeverPaying', 'providerToAccountant'])
 
 /** Paid out less what came in: its own float pays for nothing. */
 function accountantLoss({ chain }: World, { accountant, float }: Cast & { readonly float: bigint }): bigint {
@@ -91,12 +92,18 @@ function skipped({ oracle }: World, { consumers }: Cast): bigint {
     .reduce(maxOf, 0n)
 }
 
-function providerLosses(world: World, { accountant, providers, consumers }: Cast) {
+function providerLosses(world: World, { accountant, providers, consumers }: Cast, bounds: Losses) {
   const { oracle, price, chain } = world
   let providerPerConsumer = 0n
   let providerNeverPaying = 0n
   let providerToAccountant = 0n
   for (const provider of providers.filter(({ honest }) => honest)) {
+    // An old backup has forgotten whom it granted credit to, and what it had not exchanged: another day's bucket, another exposure.
+    const times = BigInt(1 + oracle.restoresOf(provider.identity))
+    const check = (line: LossLine, loss: bigint) => {
+      const bound = times * bounds[line]
+      if (loss > bound) oracle.violate('§11', `${line}: ${provider.name} lost ${loss}, at most ${bound}`)
+    }
     let neverPaid = 0n
     let promised = 0n
     for (const consumer of consumers) {
@@ -114,10 +121,12 @@ function providerLosses(world: World, { accountant, providers, consumers }: Cast
       providerPerConsumer = maxOf(providerPerConsumer, served - paid)
       if (paid === 0n) neverPaid += served
     }
+    check('providerNeverPaying', neverPaid)
     providerNeverPaying = maxOf(providerNeverPaying, neverPaid)
     if (accountant.honest) continue
     const settled = chain.head.state.settled.get(provider.identity) ?? 0n
     const net = promised - (promised * 3000n) / 10_000n
+    check('providerToAccountant', net - settled)
     providerToAccountant = maxOf(providerToAccountant, net - settled)
   }
   return { providerPerConsumer, providerNeverPaying, providerToAccountant }

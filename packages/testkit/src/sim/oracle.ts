@@ -66,7 +66,7 @@ export interface Oracle {
   totalsOf(consumer: Address): ReadonlyMap<string, bigint>
   /** What the accountant said it credited, as far as the answer arrived. */
   answersTo(provider: Address): readonly BatchAnswer[]
-  /** The most that an honest consumer paid above what it used, over its sessions. */
+  /** The most that an honest consumer paid above what it used and 2 % of it, over its sessions. */
   readonly worstOverpaid: bigint
   violate(rule: string, what: string): void
   /** Keeps the newest of each list: a day's story would fill the memory. */
@@ -79,6 +79,12 @@ export interface Oracle {
   shown(provider: Address, preimage: Uint8Array): void
   /** An old backup was restored: up to `restoreJump` may be skipped, and what was signed before may come again. */
   restored(identity: Address): void
+  /**
+   * The accountant's ledger is an old backup: an answer that its provider lost too is given anew, and may be another.
+   *
+   * @param newestOf the newest epoch whose answer that provider has.
+   */
+  ledgerRestored(newestOf: (provider: Address) => bigint | undefined): void
   isRestored(identity: Address): boolean
   restoresOf(identity: Address): number
   /** It asked the accountant what it had promised, and goes on above that. */
@@ -184,9 +190,9 @@ export function createOracle(facts: OracleFacts): Oracle {
     if (session === undefined) return violate('P3', `${consumer} promises for an agreement it never made`)
     if (session.meter === undefined) return
     const cost = totalCost(facts.price, session.meter.usage())
-    worstOverpaid = maxOf(worstOverpaid, agreement.total - cost)
-    const allowed = ceilDivide(cost * 102n, 100n) + leeway
-    if (agreement.total > allowed) violate('P4', `${consumer} pays ${agreement.total} for ${cost}`)
+    const fair = ceilDivide(cost * 102n, 100n)
+    worstOverpaid = maxOf(worstOverpaid, agreement.total - fair)
+    if (agreement.total > fair + leeway) violate('P4', `${consumer} pays ${agreement.total} for ${cost}`)
   }
 
   const taken = new Map<string, { readonly amount: bigint; readonly total: bigint }>()
@@ -382,6 +388,12 @@ export function createOracle(facts: OracleFacts): Oracle {
       // What was refused before is forgotten with the rest.
       refused.delete(identity)
       everRestored.set(identity, (everRestored.get(identity) ?? 0) + 1)
+    },
+    ledgerRestored(newestOf) {
+      for (const name of answerBytes.keys()) {
+        const [provider, epoch] = name.split('/') as [Address, string]
+        if (BigInt(epoch) > (newestOf(provider) ?? 0n)) answerBytes.delete(name)
+      }
     },
     restoresOf: (identity) => everRestored.get(identity) ?? 0,
     isRestored: (identity) => everRestored.has(identity),

@@ -292,6 +292,9 @@ function scheduleFaults(world: World, story: Story, { accountant, providers, con
           accountant.crash()
           accountant.disk.strike = undefined
           accountant.disk.restore()
+          world.oracle.ledgerRestored(
+            (provider) => providers.find(({ identity }) => identity === provider)?.newest()?.promise.epoch,
+          )
           accountant.restart()
         })
         break

@@ -10,7 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { PlantedMistake } from './mistakes.ts'
 import type { RunOptions, RunResult } from './run.ts'
 import { shrink, storyLines } from './shrink.ts'
-import { type HeapLook, heapMib, type Soak, soakStory } from './soak-story.ts'
+import { type HeapLook, heapMib, hourMs, type Soak, soakStory } from './soak-story.ts'
 import type { Story } from './story.ts'
 import { takeOverTimers } from './virtual-time.ts'
 
@@ -100,7 +100,11 @@ async function smallest(seed: number, options: RunOptions): Promise<RunOptions> 
 
 for (const [index, seed] of seeds.entries()) {
   const heap: HeapLook[] = []
-  const look = (done: Omit<HeapLook, 'mib'>) => void heap.push({ ...done, mib: heapMib() })
+  const look = (done: Omit<HeapLook, 'mib'>) => {
+    heap.push({ ...done, mib: heapMib() })
+    const hours = ((heap.length - 1) * (soak?.lookEveryMs ?? 0)) / hourMs
+    if (hours > 0) tell(`world ${seed}: ${hours.toFixed(1)} of ${soak?.hours} hours, ${done.sessions} sessions so far`)
+  }
   if (soak !== undefined) look({ sessions: 0, batches: 0 })
   const drawn: RunOptions = {
     ...(wishes?.[index] ?? mistake?.story),

@@ -112,15 +112,16 @@ export function createConsumerParty(
   async function askFirst(life: Process): Promise<void> {
     if (book === undefined || habits.book !== undefined) return
     try {
-      const { amount } = book
+      const asking = book
       const consumerStanding = async () => {
         const standing = await accountant.clientOf(life, keys.identity).consumerStanding()
-        // From here on it has no excuse for promising what it promised before.
-        if (accountant.honest && (standing.highest?.promise.amount ?? 0n) > amount) world.oracle.asked(keys.identity)
+        const shown = standing.highest?.promise.amount ?? 0n
+        // From here on it has no excuse for promising what it promised before. Its other session may have promised meanwhile.
+        if (accountant.honest && shown > asking.amount) world.oracle.asked(keys.identity)
         return standing
       }
       await adoptShown(
-        { crypto, book, consumerStanding },
+        { crypto, book: asking, consumerStanding },
         { keys, channel: { chainId: profile.chainId, channel }, restoreJump: policy.restoreJump },
       )
     } catch (fault) {

@@ -44,7 +44,7 @@ const requestsAtOnce = 1000
 /** @param host one of 127.0.0.0/8, of this benchmark's own. */
 export async function openWorld(crypto: Crypto, host: string, nodeArgs: readonly string[]): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'myst-exchange-'))
-  const chain = await startAnvil(['--block-time', '1', '--mixed-mining', '--prune-history', '256'])
+  const chain = await startAnvil(['--block-time', '1', '--mixed-mining', '--prune-history', '16'])
   const { rpc, rpcUrl } = chain.client
   const close = async () => {
     await chain.close()

@@ -66,7 +66,10 @@ export function createConsumer(deps: ConsumerDeps, { policy, spending, ...own }:
         { crypto, book, consumerStanding: deps.accountant.consumerStanding },
         { keys, channel: { chainId: profile.chainId, channel }, restoreJump: policy.restoreJump },
       )
-      if (adopted !== undefined) log(`continues above a promise of ${adopted} that the accountant has of us`)
+      if (adopted !== undefined)
+        log(
+          `continues above a promise of ${adopted} that the accountant has of us: from an old backup, or is this key on two machines?`,
+        )
     } catch (fault) {
       // Whoever has a book goes on with it; whoever has none must ask first.
       if (book.blank || !(fault instanceof Fault)) throw fault

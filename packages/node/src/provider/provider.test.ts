@@ -76,6 +76,7 @@ function begin(changes: Partial<PaymentPolicy> = {}): void {
       return stopped
     },
     add: (_key: string, signed: SignedPromise) => added.push(signed),
+    forget() {},
     flush: async () => {},
   } as unknown as ExchangeDesk
   const fail = () => {

@@ -243,7 +243,7 @@ function extrapolate(seconds: number, ledgerSeconds: number): Extrapolated {
 }
 
 /**
- * As many promises under way as an accountant at the goal takes 40 ms for: the least at which two cores always have work. More of them
+ * As many promises under way as an accountant at the goal takes 40 ms for: enough that two cores always have work. More of them
  * only wait, which the goal for the worst of a hundred would count: `docs/decisions/0011-exchange-speed.md` has four, six, eight and twelve
  * batches side by side. Never fewer than two batches for each core.
  */

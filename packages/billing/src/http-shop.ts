@@ -97,7 +97,8 @@ export function sellRequests(shop: Shop, perRequest: bigint, serve: RequestListe
   /** A disk that fails, or a bug: for the operator, not for who asked. */
   function failed(asked: string, cause: unknown): Answer {
     if (cause instanceof Fault && cause.code === 'request-malformed') return [400, { code: cause.code }]
-    shop.log(`${asked.slice(0, 80)} failed: ${cause instanceof Error ? cause.message : cause}`)
+    // Without what was asked for: that is not the log's.
+    shop.log(`${asked.split('?', 1)[0]?.slice(0, 80)} failed: ${cause instanceof Error ? cause.message : cause}`)
     return [500, { code: 'internal' }]
   }
 
@@ -109,8 +110,7 @@ export function sellRequests(shop: Shop, perRequest: bigint, serve: RequestListe
   }
 }
 
-/** Without what the customer asks for: that is not the log's. */
-const call = ({ method, url = '' }: IncomingMessage): string => `${method} ${url.split('?', 1)[0]}`
+const call = ({ method, url }: IncomingMessage): string => `${method} ${url}`
 
 function invoiceOf({ due }: Tab): Uint8Array {
   if (due === undefined) throw new Fault('invoice-missing')
@@ -130,13 +130,12 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
   try {
     for await (const part of request) {
       bytes += part.length
-      if (bytes > maxBodyBytes) break
+      if (bytes > maxBodyBytes) throw new RangeError(`above ${maxBodyBytes}`)
       parts.push(part)
     }
   } catch (cause) {
-    // Whoever asks hangs up as he likes.
+    // Too long, or he who asks has hung up.
     throw new Fault('request-malformed', { bytes }, { cause })
   }
-  if (bytes > maxBodyBytes) throw new Fault('request-malformed', { bytes })
   return new Uint8Array(Buffer.concat(parts))
 }

@@ -2,8 +2,8 @@ import { readVectors } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from './bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
-import { notationOf } from './testing.ts'
+import type { CborValue } from './cbor.ts'
+import { decodeCbor, encodeCbor, notationOf } from './testing.ts'
 
 const vectors = readVectors<{ bytes: Hex; accepted: boolean; notation?: string }>('cbor')
 

@@ -2,7 +2,7 @@ import { readVectors } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromHex, type Hex, toHex } from './bytes.ts'
-import { type CborMap, type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
+import type { CborMap, CborValue } from './cbor.ts'
 import { batchAnswerSchema, batchSchema } from './exchange.ts'
 import { invoiceSchema } from './invoice.ts'
 import {
@@ -25,7 +25,7 @@ import {
 import { paymentMessageSchema } from './session.ts'
 import { signedPromiseSchema } from './signed-promise.ts'
 import { capacityStatementSchema } from './statements.ts'
-import { jsonOf } from './testing.ts'
+import { decodeCbor, encodeCbor, jsonOf } from './testing.ts'
 
 const schemas = {
   invoice: invoiceSchema,

@@ -161,15 +161,17 @@ export const count = (max: number): Schema<number> => {
 export const flag: Schema<boolean> = { write: writeFlag, read: (from) => required(readFlag(from), 'a boolean') }
 
 /** At most `max` UTF-16 units. */
-export const text = (max: number): Schema<string> => ({
-  write: writeText,
-  read(from) {
-    const what = `text of at most ${max}`
-    const value = required(readText(from), what)
-    if (value.length > max) throw new RangeError(`not ${what}`)
-    return value
-  },
-})
+export const text = (max: number): Schema<string> => {
+  const what = `text of at most ${max}`
+  return {
+    write: writeText,
+    read(from) {
+      const value = required(readText(from), what)
+      if (value.length > max) throw new RangeError(`not ${what}`)
+      return value
+    },
+  }
+}
 
 export const bytes = (max: number, min = 0): Schema<Uint8Array> => {
   const what = `bytes, ${min} to ${max}`

@@ -2,7 +2,6 @@ import { bob, mallory } from '@myst/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concatBytes } from './bytes.ts'
-import { decodeCbor, encodeCbor, writeValue } from './cbor.ts'
 import { encodeMessage } from './message.ts'
 import { defaultPrice } from './price.ts'
 import {
@@ -15,6 +14,7 @@ import {
 } from './proposal.ts'
 import { referenceCrypto as crypto } from './reference-crypto.ts'
 import { signContent } from './signed-content.ts'
+import { decodeCbor, encodeCbor, writeValue } from './testing.ts'
 
 const nowMs = 1_800_000_000_000
 const offer: Proposal = {

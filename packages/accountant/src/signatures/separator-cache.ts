@@ -12,8 +12,8 @@ import { type Address, writeIdentifier } from '@myst/protocol'
 
 /** Two places for each of 65,536 consumers; 6.5 MiB, of which an untouched page takes no memory. */
 const places = 1 << 17
-/** consumer 20 ‖ separator 32. */
 const [consumerBytes, separatorBytes] = [20, 32]
+/** A place: consumer 20 ‖ separator 32. */
 const entryBytes = consumerBytes + separatorBytes
 
 /** @returns bytes that are good until the next call. */

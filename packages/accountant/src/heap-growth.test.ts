@@ -8,4 +8,6 @@ test.each([
   [192, 50],
   [384, 25],
   [4096, 25],
-])('beside %i MiB of accounts, garbage of %i in a hundred', (mib, percent) => expect(garbagePercent(mib * 2 ** 20)).toBe(percent))
+])('beside %i MiB of accounts, garbage of %i in a hundred', (mib, percent) =>
+  expect(garbagePercent(mib * 2 ** 20)).toBe(percent),
+)

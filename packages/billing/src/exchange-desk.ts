@@ -171,6 +171,13 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     state = next
   }
 
+  /** Every tick of every session asks, and a sum goes through all that is pending. */
+  let summed: { readonly of: ExchangerState; readonly sum: bigint } | undefined
+  function sumUncredited(): bigint {
+    if (summed?.of !== state) summed = { of: state, sum: uncredited(state) }
+    return summed.sum
+  }
+
   function openAnswer(answer: SignedContent): BatchAnswer {
     const opened = word.open(answer)
     if (opened.ok) return opened.value
@@ -363,7 +370,7 @@ export async function openExchangeDesk(deps: DeskDeps, options: DeskOptions): Pr
     },
     get standing() {
       const { creditedSum: credited, feeSum: fees, bountySum: bounties } = state
-      return { uncredited: uncredited(state), credited, fees, bounties, batches, promises }
+      return { uncredited: sumUncredited(), credited, fees, bounties, batches, promises }
     },
     get stopped() {
       return isStopped()

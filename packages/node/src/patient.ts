@@ -4,15 +4,14 @@
  * @module
  */
 
-import { setTimeout as wait } from 'node:timers/promises'
-
 /** Resolves when the task ends, and after this long at the latest; what became of it is the task's own business. */
-export async function atMost(ms: number, task: Promise<unknown>): Promise<void> {
-  const patience = new AbortController()
-  const ended = task.then(
-    () => {},
-    () => {},
-  )
-  await Promise.race([ended, wait(ms, undefined, { signal: patience.signal }).catch(() => {})])
-  patience.abort()
+export function atMost(ms: number, task: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const patience = setTimeout(resolve, ms)
+    const ended = () => {
+      clearTimeout(patience)
+      resolve()
+    }
+    task.then(ended, ended)
+  })
 }

@@ -37,17 +37,18 @@ const reserveMs = 2 * lookEveryMs
 
 /** @param amount that may still be promised. */
 export function moneyLeft(limit: Limit, amount: bigint, debtors: Iterable<Debtor>): MoneyLeft {
-  const sum = (amounts: Iterable<bigint>) => [...amounts].reduce((total, one) => total + one, 0n)
-  const all = [...debtors]
-  const users = all.filter(({ isParting }) => !isParting).map(({ pacer }) => pacer)
-  const free = amount - sum(all.map(({ owed }) => owed))
-  const hourly = sum(users.map((pacer) => pacer.costIn(hourMs)))
-  return {
-    limit,
-    free,
-    reserve: sum(users.map((pacer) => pacer.mostIn(reserveMs))),
-    lastsMs: hourly <= 0n ? undefined : Number((free * BigInt(hourMs)) / hourly),
+  let owed = 0n
+  let hourly = 0n
+  let reserve = 0n
+  for (const debtor of debtors) {
+    owed += debtor.owed
+    if (debtor.isParting) continue
+    hourly += debtor.pacer.costIn(hourMs)
+    reserve += debtor.pacer.mostIn(reserveMs)
   }
+  const free = amount - owed
+  const lastsMs = hourly <= 0n ? undefined : Number((free * BigInt(hourMs)) / hourly)
+  return { limit, free, reserve, lastsMs }
 }
 
 /** What the sessions of a channel have in common. */

@@ -397,7 +397,8 @@ async function part(world: World, story: Story, { accountant, providers, consume
   }
   await spent(5_000)
   if (accountant.process.alive) time.after(0, accountant.process, () => void accountant.collectAll())
-  await spent(8_000)
+  // A transaction settles a hundred channels, and the next is sent when it is mined.
+  await spent(8_000 + 2_000 * Math.floor(consumers.length / 100))
 }
 
 function isSettleable(

@@ -88,10 +88,10 @@ export function createTunnels(time: VirtualTime): Tunnels {
       prepare: async () => ({
         parameters: new Uint8Array(),
         open: async (parameters) => {
-          const { rate } = tunnels
+          const late = BigInt(Math.floor((tunnels.rate * underwayMs) / 1000))
+          const meter = meters.get(toHex(parameters))
           const receivedBytes = () => {
-            const late = BigInt(Math.floor((rate * underwayMs) / 1000))
-            const all = meters.get(toHex(parameters))?.bytes() ?? 0n
+            const all = meter?.bytes() ?? 0n
             return all > late ? all - late : 0n
           }
           return {

@@ -5,14 +5,17 @@
  */
 
 import { totalsKey } from '@myst/accountant/parts'
-import { maxOf, totalCost } from '@myst/protocol'
+import { ceilDivide, maxOf, totalCost } from '@myst/protocol'
 import { capacityAt } from './chain-doors.ts'
 import type { Cast } from './run.ts'
 import type { Story } from './story.ts'
 import type { World } from './world.ts'
 import { channelOf } from './world.ts'
 
-/** One row for each line of `payments.md` §11 that a run can reach; base units. */
+/**
+ * One row for each line of `payments.md` §11 that a run can reach; base units. Of a provider that was set back to an old
+ * backup: of one of its states, on average.
+ */
 export interface Losses {
   readonly consumerPerSession: bigint
   readonly consumerPerRestore: bigint
@@ -61,22 +64,18 @@ export function judge(world: World, story: Story, cast: Cast & { readonly float:
   const losses = {
     consumerPerSession: world.oracle.worstOverpaid,
     consumerPerRestore: skipped(world, cast),
-    ...providerLosses(world, cast, bounds),
+    ...providerLosses(world, cast),
     accountant: accountantLoss(world, cast),
   }
   // P4 is checked at each promise, with its 2 %.
   const { consumerPerSession: _, ...judged } = losses
   for (const [line, loss] of Object.entries(judged) as [LossLine, bigint][]) {
-    if (providersAlone.has(line)) continue
     const bound = bounds[line]
     if (loss > bound) world.oracle.violate('§11', `${line}: lost ${loss}, at most ${bound}`)
   }
   if (cast.accountant.honest) checkBooks(world, cast)
   return losses
 }
-
-/** Judged for each provider: who was restored has lost more. */
-const providersAlone: ReadonlySet<LossLine> = new Set(['providerNeverPaying', 'providerToAccountant'])
 
 /** Paid out less what came in: its own float pays for nothing. */
 function accountantLoss({ chain }: World, { accountant, float }: Cast & { readonly float: bigint }): bigint {
@@ -92,18 +91,16 @@ function skipped({ oracle }: World, { consumers }: Cast): bigint {
     .reduce(maxOf, 0n)
 }
 
-function providerLosses(world: World, { accountant, providers, consumers }: Cast, bounds: Losses) {
+function providerLosses(world: World, { accountant, providers, consumers }: Cast) {
   const { oracle, price, chain } = world
   let providerPerConsumer = 0n
   let providerNeverPaying = 0n
   let providerToAccountant = 0n
   for (const provider of providers.filter(({ honest }) => honest)) {
-    // An old backup has forgotten whom it granted credit to, and what it had not exchanged: another day's bucket, another exposure.
-    const times = BigInt(1 + oracle.restoresOf(provider.identity))
-    const check = (line: LossLine, loss: bigint) => {
-      const bound = times * bounds[line]
-      if (loss > bound) oracle.violate('§11', `${line}: ${provider.name} lost ${loss}, at most ${bound}`)
-    }
+    // An old backup has forgotten whom it granted credit to, and what it had not exchanged: another day's bucket, another
+    // exposure. So its loss is shared out over its states.
+    const states = BigInt(1 + oracle.restoresOf(provider.identity))
+    const inOneState = (loss: bigint) => ceilDivide(maxOf(0n, loss), states)
     let neverPaid = 0n
     let promised = 0n
     for (const consumer of consumers) {
@@ -121,13 +118,11 @@ function providerLosses(world: World, { accountant, providers, consumers }: Cast
       providerPerConsumer = maxOf(providerPerConsumer, served - paid)
       if (paid === 0n) neverPaid += served
     }
-    check('providerNeverPaying', neverPaid)
-    providerNeverPaying = maxOf(providerNeverPaying, neverPaid)
+    providerNeverPaying = maxOf(providerNeverPaying, inOneState(neverPaid))
     if (accountant.honest) continue
     const settled = chain.head.state.settled.get(provider.identity) ?? 0n
     const net = promised - (promised * 3000n) / 10_000n
-    check('providerToAccountant', net - settled)
-    providerToAccountant = maxOf(providerToAccountant, net - settled)
+    providerToAccountant = maxOf(providerToAccountant, inOneState(net - settled))
   }
   return { providerPerConsumer, providerNeverPaying, providerToAccountant }
 }

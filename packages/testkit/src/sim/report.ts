@@ -44,6 +44,7 @@ export interface SimOptions {
 
 /** A failure is enough to work on; more say the same. */
 const maxFailures = 20
+const tellEveryMs = 10_000
 /** Most of what a world leaves behind is collected while it is young. */
 const maxYoungGenerationSizeMb = 64
 
@@ -58,6 +59,7 @@ export async function simulate({ runs, seed, threads, plantedRuns, say }: SimOpt
   let maxLoss = noLosses
   let bounds = noLosses
   const failures: Failure[] = []
+  let toldMs = startedMs
 
   function take(result: RunResult): void {
     done += 1
@@ -72,7 +74,9 @@ export async function simulate({ runs, seed, threads, plantedRuns, say }: SimOpt
       failures.push(failure)
       say(`${failure.rule}: ${failure.what}\n  ${failure.replay}`)
     }
-    if (done % 10_000 === 0) say(`${done} runs, ${steps} steps, ${violations} violations`)
+    if (performance.now() < toldMs + tellEveryMs) return
+    toldMs = performance.now()
+    say(`${done} of ${runs} runs, ${steps} steps, ${violations} violations`)
   }
 
   await Promise.all(sharesOf(seed, runs, threads).map((seeds) => playIn({ seeds }, take)))

@@ -13,6 +13,8 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const page = `${root}docs/limits.md`
 const bound = /^(?:export )?const (max[A-Z]\w*|\w+Ms|\w+Bytes)(?:: [\w<>]+)? = ([\d_n .*+<()-]+|\w+ [*+] [\w +*()]+)$/
+/** A plain unit of time: it bounds nothing. */
+const timeUnit = /^(second|minute|hour|day)Ms$/
 /** A reason longer than this is a story; its first sentence serves. */
 const maxReasonLength = 200
 
@@ -26,7 +28,7 @@ function boundsIn(source: string): Bound[] {
   const lines = source.split('\n')
   return lines.flatMap((line, index) => {
     const [, name, value] = bound.exec(line.replace(/ \/\/ .*$/, '')) ?? []
-    if (name === undefined || value === undefined) return []
+    if (name === undefined || value === undefined || timeUnit.test(name)) return []
     return { name, value: value.trim(), reason: reasonAt(lines, index) }
   })
 }

@@ -28,7 +28,9 @@ export interface AdmissionOptions {
 /** Some 1,100 promises, a tenth of a second's work for two cores: more under way makes nothing faster. Of one party, half. */
 const maxUnderwayBytes = 256 << 10
 const maxUnderwayOfParty = maxUnderwayBytes / 2
+/** Requests of all parties; one more is refused at once, and may come again. */
 const maxWaiting = 4096
+/** A sixteenth: one party's flood leaves room in line for the others. */
 const maxWaitingOfParty = 256
 /** A party that was quiet may catch up. */
 const burstSeconds = 2

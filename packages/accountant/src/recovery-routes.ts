@@ -23,6 +23,7 @@ export interface RecoveryRoutes {
   readonly operator: Address
 }
 
+/** `PATH_MAX` of Linux: a longer path opens nothing. */
 const maxPathLength = 4096
 
 export function addRecoveryRoutes(server: FastifyInstance, routes: SignedRoutes, deps: RecoveryRoutes): void {

@@ -77,6 +77,7 @@ export interface RecoveryOptions {
 
 /** Providers look after their accountant each hour. */
 export const defaultRecoveryMs = 86_400_000
+/** A recovery lasts a day; that it is over is seen so late. */
 const everyMs = 1_000
 
 export function createRecoveryService(deps: RecoveryDeps, options: RecoveryOptions): RecoveryService {

@@ -41,6 +41,7 @@ const path = '/v1/exchange'
 const opening = { method: 'GET', path, body: new Uint8Array() }
 /** Of everybody, and of one address: a file descriptor and some buffers each. */
 const maxConnections = 1024
+/** A thirty-second of all: one address can't keep the others out. */
 const maxPerAddress = 32
 /** Unanswered batches of one connection; one more is refused, and may come again. */
 const maxUnanswered = 256

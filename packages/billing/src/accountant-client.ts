@@ -67,8 +67,10 @@ export interface AccountantClient {
   fastExit(exit: FastExitTerms): Promise<FastExitReply>
 }
 
+/** Who has no answer by then asks again later; the same batch gets the same answer. */
 const timeoutMs = 10_000
 const payoutPath = '/v1/providers/me/payout'
+/** An answer has the bound of a batch, and comes with a signed promise. */
 const maxAnswerBytes = maxBatchBytes + 4096
 const noBody = new Uint8Array()
 

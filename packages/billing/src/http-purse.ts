@@ -41,9 +41,11 @@ const maxTries = 60
 const maxTabs = 2
 /** Promises of tabs that never ended properly; a message takes 64. */
 const maxRepeated = 64
+/** Sixty tries are a quarter of a minute: a credit that is used up waits some seconds for the accountant. */
 const waitMs = 250
 /** Offers, invoices, codes. */
 const maxAnswerBytes = 16 << 10
+/** For what the shop says by itself; what is paid for may take longer. */
 const answerMs = 10_000
 
 interface OpenTab {

@@ -77,8 +77,11 @@ export interface ShopOptions {
 const maxTabs = 10_000
 /** Of one customer, each on a credit of its own; with more, the one that was used longest ago is closed. */
 const maxTabsEach = 4
+/** An idle tab takes the place of another; who comes back later than this opens a new one. */
 const idleMs = 600_000
+/** So much longer may a tab idle; a look ends at the first one that is still in use. */
 const idleLookMs = 10_000
+/** A capacity statement has 1 KiB at most. */
 const maxStatementBytes = 2048
 
 /** @throws Fault `profile-no-accountant`; `accountant-unreachable` where the disk is empty and it can't be asked. */

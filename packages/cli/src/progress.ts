@@ -10,6 +10,7 @@ export type Progress = <T>(label: string, work: Promise<T>) => Promise<T>
 
 /** Whatever is quicker needs no word. */
 const patienceMs = 1000
+/** Ten frames: once round in a second. */
 const frameMs = 100
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const
 

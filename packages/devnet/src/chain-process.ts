@@ -22,6 +22,7 @@ export interface ChainProcess {
 }
 
 const port = 8545
+/** An anvil that does not answer by then is ended, and the start of the network fails with it. */
 const startTimeoutMs = 10_000
 
 /** @throws Fault `chain-not-started`. */

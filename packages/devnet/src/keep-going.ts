@@ -14,7 +14,9 @@ import { alicesDriver, called, download, openForBusiness } from './story.ts'
 
 /** One page of the endless browsing. */
 const pageBytes = 20_000_000
+/** Between two pages somebody reads, and pays for the time alone. */
 const pauseMs = 3_000
+/** The table is drawn anew so often; whether to settle is asked each tenth time. */
 const lookMs = 1_000
 /** Earnings that are worth the transactor's fee here. */
 const settleFrom = myst / 5n

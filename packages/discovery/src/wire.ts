@@ -35,6 +35,7 @@ export const pageBytes = 62 * 1024
 const maxProposalsPerPage = 400
 /** `0x`, 40 digits, `/`, 32 letters of up to 3 bytes; with `seq` and framing 154 bytes at most. */
 const keyText = text(2 + 40 + 1 + 32)
+/** 400 times 154 bytes stay below the 64 KiB of a message. */
 export const maxDigestsPerMessage = 400
 
 const proposals = (max: number) => list(signedProposalSchema, max)

@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto'
 import { assert } from '@myst/protocol'
 import { createReplayWindow, type ReplayWindow } from './replay-window.ts'
 
+/** Protocol 4 and counter 8. */
 export const datagramHeaderBytes = 12
 
 const numbers = new Map<string, number>()

@@ -14,6 +14,7 @@ import type { Timers } from './timers.ts'
 
 /** Ten times what a busy exit asks at once; 1,024 bodies of 64 KiB are 64 MiB at worst. */
 export const maxOpenRequests = 1024
+/** Who has not answered by then is not waited for: its place is free, and an answer that comes later is dropped. */
 export const requestTimeoutMs = 10_000
 
 type Send = (frame: Frame) => void

@@ -22,6 +22,7 @@ export interface Probes {
 }
 
 const label = 'myst punch 1'
+/** 128 bits: no guess, small probes, and no less than the half of the hash that RFC 2104 §5 advises. */
 const macBytes = 16
 const kindByte = { probe: 0xb1, ack: 0xb2 } as const satisfies Record<ProbeKind, number>
 

@@ -20,7 +20,9 @@ const magicCookie = 0x2112a442
 const xorMappedAddress = 0x0020
 /** Comprehension-optional, so any server takes it; ours wants requests no shorter than its answer. */
 const software = 0x8022
+/** RFC 8489 §5: type 2, length 2, magic cookie 4, transaction id 12. */
 const headerBytes = 20
+/** RFC 8489 §5: 96 bits, unguessable. */
 export const transactionIdBytes = 12
 /** Header, attribute header, and family, port and IPv6 address: the longest answer. */
 const requestBytes = headerBytes + 4 + 20

@@ -20,6 +20,7 @@ export interface CommandOptions {
   readonly signal?: AbortSignal
 }
 
+/** Set-up commands take milliseconds: one that takes so long hangs, and is killed. */
 const commandTimeoutMs = 10_000
 /** Enough for `nft -j list ruleset` of a lab, and a bound for a command that runs wild. */
 const maxOutputBytes = 16 << 20

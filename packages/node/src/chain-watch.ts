@@ -14,6 +14,7 @@ export interface WatchedChain {
   close(): void
 }
 
+/** A chain that is back is seen so late at most; a question is one call. */
 const againMs = 2_000
 
 /** @throws Fault `chain-wrong-id` where it answers, and is another. */

@@ -47,6 +47,7 @@ export type DriverName = 'proxy' | 'wireguard'
 
 /** Where the API listens when the configuration says `"api": {}`. */
 const apiDefaults = { host: '127.0.0.1', port: 4050 } as const
+/** Configurations and profiles have a few KiB; anything larger is neither. */
 const maxConfigBytes = 256 * 1024
 
 const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 })

@@ -65,6 +65,7 @@ export interface NodeOptions {
 
 /** A status shows what the chain said lately, and does not wait for one that hangs. */
 const statusMaxAgeMs = 1_000
+/** After this, what is known is shown, however old. */
 const statusPatienceMs = 3_000
 /** What is on its way is on disk, and followed by the next start. */
 const closePatienceMs = 1_000

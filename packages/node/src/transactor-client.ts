@@ -37,6 +37,7 @@ export interface TransactorClient {
 const timeoutMs = 90_000
 /** Twelve blocks of twelve seconds are 144 s; who asks us waits 200. */
 const endWithinMs = 180_000
+/** A block takes seconds on most chains; the transactor answers from memory. */
 const askAgainMs = 1_000
 
 export function createTransactorClient(url: string): TransactorClient {

@@ -287,6 +287,7 @@ export interface UnprovedRefusals {
 }
 
 export const noRefusals: UnprovedRefusals = { sum: 0n, sinceMs: 0 }
+/** Honest accountants refuse a little now and then: summed up for longer, it would tell against them. */
 const refusalWindowMs = 86_400_000
 
 /**

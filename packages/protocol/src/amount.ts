@@ -9,6 +9,7 @@ import { accept, refuse, type Verdict } from './failure.ts'
 const decimals = 18
 /** One MYST in base units. */
 export const myst = 10n ** 18n
+/** The largest amount that a contract can count. */
 export const maxUint256 = (1n << 256n) - 1n
 
 export type AmountRefusal = { readonly code: 'amount-invalid'; readonly text: string }

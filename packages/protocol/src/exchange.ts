@@ -29,6 +29,7 @@ import { signedPromiseSchema } from './signed-promise.ts'
 
 /** Newest promises of 1,024 agreements, 250 bytes each, fit a request; a provider with more sends the rest next. */
 export const maxBatchItems = 1024
+/** A full batch has 250 KB; its answer has as much in proofs, and a verdict on each item. */
 export const maxBatchBytes = 512 * 1024
 
 export const batchSchema = message({

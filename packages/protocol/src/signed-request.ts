@@ -22,6 +22,7 @@ const requestSchema = message({
 })
 const requestContent = contentType('SignedRequest', requestSchema, 1024)
 const headerSchema = signedContent(1024)
+/** Before base64: a request of 1 KiB at most, its signature, and the frame around them. */
 const maxHeaderBytes = 2048
 const scheme = 'Myst '
 

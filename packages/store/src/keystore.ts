@@ -28,8 +28,11 @@ import {
 
 /** 2¹⁷ keeps a guess at 128 MiB and a third of a second; geth's own files have 2¹⁸. */
 const scryptN = 2 ** 17
+/** 1 GiB and some three seconds, with the usual r of 8 and p of 1: no file may cost us more. */
 const maxScryptN = 2 ** 20
+/** A file has some 500 bytes; one larger than this is not parsed. */
 const maxKeystoreBytes = 64 * 1024
+/** A scalar of secp256k1. */
 const privateKeyBytes = 32
 /** Old programs left a key's leading zeros out; one in 16 million has more than two. */
 const minStoredBytes = 30

@@ -43,6 +43,7 @@ const sleepingAfterMs = 20_000
 const keepAliveS = 5
 /** Rows in one answer: a record is a few hundred bytes, an entry up to some MiB. */
 const maxRecordsAtOnce = 2000
+/** Log entries in one answer: 256 MiB where each has the 8 MiB that it may have. */
 const maxEntriesAtOnce = 32
 /** Of records in one statement while a ledger is copied. */
 const maxFillBytes = 4 << 20

@@ -22,6 +22,7 @@ const layout: SqliteLayout = {
   version: 2,
   sql: 'CREATE TABLE log (sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL, body BLOB NOT NULL) STRICT',
 }
+/** SQLite's default. A commit is counted in rows: here, in the pages that its entry fills. */
 const pageBytes = 4096
 /** 4 MiB, of which each page is written once more: bringing them into the file makes no group wait for long. */
 const maxPagesInWal = 1024

@@ -106,6 +106,7 @@ interface File {
 /** With the file that a name was made for. */
 type NameOp = { readonly op: Extract<DiskOp, { kind: 'make' | 'remove' | 'rename' }>; readonly file: File }
 
+/** The smallest sectors in use: a disk writes one wholly or not at all. */
 const sectorBytes = 512
 
 export interface TracedDisk {

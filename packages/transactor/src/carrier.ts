@@ -104,6 +104,7 @@ const maxRefused = 1024
 const keptAfterDeadlineMs = 3_600_000
 /** Deadlines can be in a thousand years. */
 const keptAfterEndMs = 604_800_000
+/** A sweep decodes every request that is known. */
 const sweepEveryMs = 60_000
 
 const requestTable = table(

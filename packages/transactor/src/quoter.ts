@@ -56,6 +56,7 @@ const gasOf: Readonly<Record<TransactorCall, bigint>> = {
 }
 /** Gas may rise by this between quote and block. */
 const marginPercent = 125n
+/** Who asks gets half of it at least, a minute to sign and send; gas that rises above the margin meanwhile is the transactor's loss. */
 const validMs = 120_000
 
 const quoteTable = table('quotes', quoteSchema)

@@ -16,7 +16,9 @@ export interface Reverts {
   add(identity: Address): readonly RecordWrite[]
 }
 
+/** One may be bad luck: the state changed between the simulation and the block. */
 const maxReverts = 2
+/** From the second revert on; a single one is forgotten after as long. */
 const closedMs = 86_400_000
 const revertTable = table('reverts', message({ atMs: field(0, list(uint(53), maxReverts)) }))
 

@@ -17,6 +17,7 @@ import { decodeUdpFrame, encodeUdpFrame } from './udp-frame.ts'
 
 /** Flows of one session: a browser opens dozens, a scraper hundreds. */
 const maxFlows = 512
+/** A host that is silent for so long is told to be unreachable; until then it takes one of the session's flows. */
 const connectTimeoutMs = 10_000
 /** Names looked up at once for one session; a browser keeps no more connections to one proxy. More fail, or are dropped. */
 const maxLookups = 32

@@ -27,6 +27,7 @@ export interface ConsumerPath {
 const keepAliveSeconds = 25
 /** Round trips of the farthest paths take 0.3 s. */
 const answerTimeoutMs = 1_500
+/** A small part of a round trip; a look is a local socket's answer about one peer. */
 const pollMs = 3
 /** 32 bytes each, for 3 s: beyond it nothing is late any more, and both carriers are open again (`carrier-bridge.ts`). */
 const insistAfterMs = [30, 30, 60, 60, 120, 120, 240, 480, 960, 960]

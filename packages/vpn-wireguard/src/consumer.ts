@@ -37,6 +37,7 @@ export interface WireguardConsumerOptions {
 
 /** One repetition by wireguard itself (5 s) and what a slow link takes. */
 const handshakeTimeoutMs = 8_000
+/** A small part of a handshake's round trip, and the person waits for it. */
 const pollMs = 3
 
 export function createWireguardConsumer(options: WireguardConsumerOptions = {}): ConsumerDriver {

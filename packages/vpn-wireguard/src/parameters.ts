@@ -11,8 +11,11 @@
 import { Fault } from '@myst/protocol'
 
 const version = 1
+/** A public key of Curve25519. */
 const keyBytes = 32
+/** Version and the consumer's key; more may follow, and is ignored. */
 const requestBytes = 1 + keyBytes
+/** Version, the provider's key, the consumer's IPv4 address 4, inner MTU 2; more may follow here, too. */
 const acceptBytes = requestBytes + 4 + 2
 
 /**

@@ -23,6 +23,7 @@ export interface WireguardProcess {
 
 /** It takes 10–20 ms; on a machine that starves, more. */
 const startTimeoutMs = 5_000
+/** A small part of a usual start, which the person waits for. */
 const retryMs = 2
 /** wireguard-go ends within milliseconds of SIGTERM; after this it is killed. */
 const stopTimeoutMs = 1_000

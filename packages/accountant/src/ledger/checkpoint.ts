@@ -30,6 +30,7 @@ const checkpointSchema = message({
   hash: field(1, bytes(32, 32)),
   digest: field(2, bytes(16, 16)),
 })
+/** Number, hash 32 and digest 16 come to some 64 bytes with their framing. */
 const maxCheckpointBytes = 128
 
 /** No table of the ledger's. */

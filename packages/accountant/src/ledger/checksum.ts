@@ -13,6 +13,7 @@
 import { hash } from 'node:crypto'
 import { bytesToUint, concatBytes, equalBytes, uintToBytes } from '@myst/protocol'
 
+/** Half of a SHA-256: plenty against damage, and each record carries it. */
 const checksumBytes = 16
 const modulus = 1n << 128n
 

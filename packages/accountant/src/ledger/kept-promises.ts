@@ -22,6 +22,7 @@ import {
 /** provider 20 and id 32; then amount 32, total 32, hashlock 32, signature 65. The consumer is its channel's. */
 const agreementBytes = 52
 const [amountAt, totalAt, hashlockAt, signatureAt] = [52, 84, 116, 148] as const
+/** As packed: 148 before the signature, and its 65. */
 const promiseBytes = signatureAt + 65
 /** Three agreements' worth, 140 MB for a hundred thousand channels: six sevenths of what two books of one consumer promise twice. */
 const maxKept = 6

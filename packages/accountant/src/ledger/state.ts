@@ -41,6 +41,7 @@ const gone = Symbol('gone')
 
 /** A slice has no more, and ends with the record that brings it to so many bytes. */
 const maxSliceRecords = 128
+/** Other work has its turn between two slices: 128 large records would hold it up. */
 const maxSliceBytes = 64 << 10
 
 interface Loaded {

@@ -18,6 +18,7 @@ export interface RemoteSignerOptions {
   readonly withinMs?: number
 }
 
+/** A full round takes 30 ms; a signer that takes so much longer hangs, and its connection is dropped. */
 const defaultWithinMs = 5_000
 
 interface Connection {

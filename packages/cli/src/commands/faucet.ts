@@ -62,7 +62,9 @@ async function transactorOf(path: string, dataDir: string): Promise<string> {
 
 /** A test network mines within this; the gift comes all the same when it takes longer. */
 const minedWithinMs = 60_000
+/** A person looks on: the gift shows so late at most. */
 const pollMs = 250
+/** A faucet answers before its transaction is mined, but may have to ask its chain first. */
 const answerTimeoutMs = 30_000
 
 async function drawn(url: string, to: Address): Promise<Drawn> {

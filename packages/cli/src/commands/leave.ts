@@ -21,6 +21,7 @@ interface LeaveOptions {
   readonly yes?: boolean
 }
 
+/** The node looks at what it sent each second: this shows every step of it. */
 const pollMs = 500
 
 const leave: Action<[LeaveOptions]> = async (context, { to, status, cancel, yes }) => {

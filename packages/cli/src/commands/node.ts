@@ -35,6 +35,7 @@ function readyText({ json, paint }: Context, line: string): string {
 
 /** A graceful end takes 10 s at most; the process then still has to go. */
 const stopTimeoutMs = 15_000
+/** A person waits for the end, and sees it so late at most. */
 const pollMs = 100
 
 const stop: Action<[object]> = async (context) => {

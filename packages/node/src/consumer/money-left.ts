@@ -33,6 +33,7 @@ export interface MoneyLeft {
 
 /** Between two looks a session uses what nobody has counted yet, and then it needs a moment to end. */
 export const lookEveryMs = 2000
+/** Until the next look, and as long again for the end. */
 const reserveMs = 2 * lookEveryMs
 
 /** @param amount that may still be promised. */
@@ -79,6 +80,7 @@ export interface Pacer {
 }
 
 const hourMs = 3_600_000
+/** Over less, every page that loads would change how long the money lasts; over more, a change of pace shows late. */
 const windowMs = 300_000
 /** A download that begins is no pace yet. */
 const leastMs = 6_000

@@ -17,8 +17,11 @@ export interface Patience {
   wait(signal: AbortSignal): Promise<void>
 }
 
+/** Longer than a provider's restart takes. */
 const firstMs = 250
+/** Waits double up to this: a provider that comes back is dialled within seconds. */
 const mostMs = 4000
+/** A provider that is away for longer is gone, and the connection has failed. */
 const giveUpAfterMs = 60_000
 /** Before that, patience and waits go on from the last loss. */
 const steadyMs = 30_000

@@ -55,6 +55,7 @@ export interface LeavingDeps {
 const leaveTable = table('leaving', message({ to: field(0, address), startedMs: field(1, uint(53)) }))
 const key = 'leaving'
 
+/** Whether a step is due; the chain is asked in steps only. */
 const everyMs = 250
 /** A delay of days is looked at so often; what was just sent, sooner. */
 const stepMs = { working: 1_000, waiting: 10_000, over: 60_000 } as const

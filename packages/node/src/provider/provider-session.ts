@@ -47,6 +47,7 @@ export interface ProviderSessionDeps {
   readonly log: (line: string) => void
 }
 
+/** Credit that is used up is noticed so late, and the service goes on until then. */
 const tickMs = 200
 /** The consumer could not help it. */
 const ourReasons: ReadonlySet<string> = new Set(['provider-stops', 'provider-fault'])

@@ -105,6 +105,7 @@ export interface Refused {
   readonly fault: Fault
 }
 
+/** New credit is noticed so late; the chain is asked only when something is due. */
 const everyMs = 500
 /** What is under way, or not yet confirmed, is looked at so often; the rest more rarely: other machines and payouts change it. */
 const lookMs = { underway: 2_000, idle: 60_000 } as const

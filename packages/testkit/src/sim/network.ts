@@ -44,6 +44,7 @@ interface End {
   gone(reason: string): void
 }
 
+/** As real links and the accountant's real client have it. */
 const requestTimeoutMs = 10_000
 /** A peer that is gone without a word is missed after this long. */
 const missedAfterMs = 5_000

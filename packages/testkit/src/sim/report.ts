@@ -44,6 +44,7 @@ export interface SimOptions {
 
 /** A failure is enough to work on; more say the same. */
 const maxFailures = 20
+/** Long enough that an hour's runs stay readable, short enough to see that they go on. */
 const tellEveryMs = 10_000
 /** Most of what a world leaves behind is collected while it is young. */
 const maxYoungGenerationSizeMb = 64

@@ -29,6 +29,7 @@ export interface ProviderParty extends Party {
 
 /** After the accountant could not be asked for a first epoch. */
 const openAgainMs = 3_000
+/** W21: who knows its epoch starts without accountant and chain, and takes no longer than this. */
 const startsWithinMs = 5_000
 
 /** What a cheat makes of its links: it rewrites what passes. */

@@ -31,7 +31,9 @@ let server: Server
 let client: AccountantClient
 /** Of the last request. */
 let asked: { readonly path: string; readonly signer: Address | undefined; readonly body: Uint8Array }
-let answer: { readonly status: number; readonly body: Uint8Array }
+let answer: { readonly status: number; readonly body: Uint8Array; readonly isEndless?: boolean }
+/** To whoever takes an endless answer. */
+let sentBytes: number
 
 beforeEach(async () => {
   server = createServer(async (request, response) => {
@@ -39,7 +41,15 @@ beforeEach(async () => {
     const { method = '', url: path = '' } = request
     const opened = openRequest(crypto, domain, request.headers.authorization, { method, path, body }, Date.now())
     asked = { path: `${method} ${path}`, signer: opened.ok ? opened.value : undefined, body }
-    response.writeHead(answer.status).end(answer.body)
+    response.writeHead(answer.status)
+    if (!answer.isEndless) return void response.end(answer.body)
+    sentBytes = 0
+    const send = () => {
+      do sentBytes += answer.body.length
+      while (response.write(answer.body) && sentBytes < endlessBytes)
+    }
+    response.on('drain', send)
+    send()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -50,6 +60,9 @@ beforeEach(async () => {
   })
 })
 afterEach(() => new Promise((resolve) => server.close(resolve)))
+
+/** More than sockets and buffers hold. */
+const endlessBytes = 256 << 20
 
 const exit = {
   amount: 5n,
@@ -92,4 +105,10 @@ test.each([
   answer = { status, body: Uint8Array.of(0xff) }
   await expect(client.resign()).rejects.toMatchObject({ code })
   await expect(client.fastExit(exit)).rejects.toMatchObject({ code })
+})
+
+test('an answer without end is left when it is longer than any answer', async () => {
+  answer = { status: 200, body: new Uint8Array(65_536), isEndless: true }
+  await expect(client.resign()).rejects.toMatchObject({ code: 'accountant-unreachable' })
+  expect(sentBytes).toBeLessThan(endlessBytes / 8)
 })

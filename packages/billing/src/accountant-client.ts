@@ -39,6 +39,7 @@ import {
   signedContent,
   signRequest,
 } from '@myst/protocol'
+import { bodyOf } from './answer-body.ts'
 import type { Clock } from './clock.ts'
 import type { NodeKeys } from './keys.ts'
 
@@ -97,7 +98,7 @@ export function createAccountantClient(
         signal,
         ...(body.length > 0 ? { body: Buffer.from(body) } : {}),
       })
-      answer = new Uint8Array(await response.arrayBuffer())
+      answer = await bodyOf(response, { maxBytes: maxAnswerBytes })
     } catch (cause) {
       throw new Fault('accountant-unreachable', { url }, { cause })
     }

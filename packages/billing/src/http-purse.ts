@@ -15,6 +15,7 @@ import {
   paymentMessageSchema,
   type SignedPromise,
 } from '@myst/protocol'
+import { bodyOf } from './answer-body.ts'
 import { shopHeader, shopPaths, tabHeader } from './http-shop.ts'
 import type { Bill, Purse } from './purse.ts'
 import { pricePerUnit, unitsUsed } from './units.ts'
@@ -219,25 +220,12 @@ export async function payingClient(purse: Purse, url: string, terms: PayingTerms
 }
 
 /** As much as a shop may say by itself, and as long as it may take. */
-async function bytesOf({ body }: Response): Promise<Uint8Array> {
-  const reader = body?.getReader()
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  const late = setTimeout(() => reader?.cancel().catch(() => {}), answerMs)
+async function bytesOf(response: Response): Promise<Uint8Array> {
   try {
-    while (reader !== undefined && bytes <= maxAnswerBytes) {
-      const { value } = await reader.read()
-      if (value === undefined) break
-      bytes += value.length
-      parts.push(value)
-    }
-    await reader?.cancel()
+    return await bodyOf(response, { maxBytes: maxAnswerBytes, withinMs: answerMs })
   } catch (cause) {
     throw new Fault('shop-unreachable', { why: 'it broke off' }, { cause })
-  } finally {
-    clearTimeout(late)
   }
-  return new Uint8Array(Buffer.concat(parts))
 }
 
 function jsonIn(bytes: Uint8Array): { readonly provider?: unknown; readonly perRequest?: unknown } | undefined {

@@ -16,6 +16,7 @@
 export * from './accountant-client.ts'
 export * from './adopt-shown.ts'
 export { agreementTable } from './agreement-record.ts'
+export { type BodyBounds, bodyOf } from './answer-body.ts'
 export * from './capacity.ts'
 export * from './clock.ts'
 export { deskKey, hasExchanged, storedPromises } from './desk-records.ts'

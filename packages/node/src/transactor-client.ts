@@ -5,10 +5,12 @@
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
+import { bodyOf } from '@myst/billing'
 import {
   decodeMessage,
   encodeMessage,
   Fault,
+  maxMessageBytes,
   type Quote,
   quoteSchema,
   type Schema,
@@ -47,7 +49,7 @@ export function createTransactorClient(url: string): TransactorClient {
     try {
       const post = body && { method: 'POST', headers: { 'content-type': 'application/cbor' }, body: Buffer.from(body) }
       response = await fetch(url + path, { ...post, signal: AbortSignal.timeout(timeoutMs) })
-      answer = new Uint8Array(await response.arrayBuffer())
+      answer = await bodyOf(response, { maxBytes: maxMessageBytes })
     } catch (cause) {
       throw new Fault('transactor-unreachable', { url }, { cause })
     }

@@ -73,6 +73,7 @@ export type Task =
 
 export interface Sent {
   readonly answered: number
+  readonly unanswered: number
   readonly credited: number
   /** Answers that are not what the batch asks for, and why the first of them is not. */
   readonly wrong: number
@@ -226,7 +227,8 @@ async function connect(): Promise<WebSocket> {
 
 /** Sends all, `inFlight` at a time, each provider's next batch only after its last one. Ends early where the connection does. */
 async function exchange(batches: readonly Prepared[], inFlight: number, onReply: (sent: Prepared) => void) {
-  const socket = await connect()
+  const socket = await connect().catch(() => undefined)
+  if (socket === undefined) return
   const waiting = new Map<number, Prepared>()
   let next = 0
   await new Promise<void>((resolve) => {
@@ -286,6 +288,7 @@ async function send(inFlight: number): Promise<Sent> {
   const [firstWrong] = wrong
   return {
     answered: answered.length,
+    unanswered: batches.length - answered.length,
     credited,
     wrong: wrong.length,
     ...(firstWrong === undefined ? {} : { firstWrong }),

@@ -177,7 +177,7 @@ export async function measureExchange(
 
   say('kill -9 under load, and every answered batch asked for again …')
   await sign(size.providers, size.items)
-  const sending = stretch(generators, inFlightOf(size.items))
+  const sending = send(generators, inFlightOf(size.items))
   // In the middle: about half of the providers are answered by then.
   const halfMs = (500 * size.providers * size.items) / median(stretches.map(rate))
   await Promise.race([new Promise((resolve) => setTimeout(resolve, halfMs)), sending])
@@ -250,13 +250,22 @@ function extrapolate(seconds: number, ledgerSeconds: number): Extrapolated {
 const inFlightOf = (items: number): number =>
   Math.min(256, Math.max(2 * availableParallelism(), Math.round(384 / items)))
 
-async function stretch(generators: readonly Generator[], inFlight: number): Promise<Stretch> {
+/** What was signed; where the connection breaks, as far as that. @throws where an answer is wrong. */
+async function send(generators: readonly Generator[], inFlight: number): Promise<readonly Sent[]> {
   const ownInFlight = Math.ceil(inFlight / generators.length)
   const sent = await each(generators, async (generator) => {
     return (await generator.ask<{ sent: Sent }>({ kind: 'send', inFlight: ownInFlight })).sent
   })
   const firstWrong = sent.find(({ wrong }) => wrong > 0)?.firstWrong
   if (firstWrong !== undefined) throw new Error(`an answer is wrong: ${firstWrong}`)
+  return sent
+}
+
+/** @throws also where an answer is missing. */
+async function stretch(generators: readonly Generator[], inFlight: number): Promise<Stretch> {
+  const sent = await send(generators, inFlight)
+  const unanswered = sum(sent.map((one) => one.unanswered))
+  if (unanswered > 0) throw new Error(`${unanswered} batches have no answer`)
   return {
     answered: sum(sent.map(({ answered }) => answered)),
     credited: sum(sent.map(({ credited }) => credited)),

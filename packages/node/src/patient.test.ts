@@ -5,10 +5,10 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 test.each([
-  ['answers', Promise.resolve('an answer')],
-  ['fails', Promise.reject(new Error('no answer'))],
+  ['answers', async () => 'an answer'],
+  ['fails', () => Promise.reject(new Error('no answer'))],
 ])('a task that %s is waited for no longer, and leaves no timer', async (_, task) => {
-  await atMost(1000, task)
+  await atMost(1000, task())
   expect(vi.getTimerCount()).toBe(0)
 })
 

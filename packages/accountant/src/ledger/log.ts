@@ -127,7 +127,8 @@ export function createLog(maxBytes: number, kept = nothingKept): LedgerLog {
           checkpoint: { sequence: checkpoint.sequence, digest: digestToBytes(checkpoint.digest) },
         }),
       })
-      assert(body.length <= maxEntryBytes, 'an entry can be read again')
+      const isReadable = body.length <= maxEntryBytes && steps.every(({ command }) => command.length <= maxCommandBytes)
+      assert(isReadable, 'an entry can be read again')
       return { entry: { sequence, hash: hashOf(body), body }, oldest }
     },
     append(next) {

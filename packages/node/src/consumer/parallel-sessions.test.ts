@@ -1,10 +1,12 @@
 /**
- * One consumer, two providers at once: the real consumer's and provider's sessions over an in-memory link. The sessions
- * cost one base unit a millisecond each, and all the money that they share is spent within seconds. They run on the real
- * clock, so that there are few of them, one case after the other; ten of them play in `money-watch.test.ts`.
+ * One consumer, two providers at once: the real consumer and the providers' real sessions over an in-memory link. The
+ * sessions cost one base unit a millisecond each, and all the money that they share is spent within seconds. Those that
+ * end by themselves run on the real clock, so that there are few of them, one case after the other; ten of them play in
+ * `money-watch.test.ts`.
  */
 
 import {
+  type Clock,
   deriveKeys,
   type ExchangeDesk,
   type NodeKeys,
@@ -22,6 +24,7 @@ import {
   type Hex,
   type NetworkProfile,
   type Proposal,
+  type SignedContent,
   type SignedPromise,
   signContent,
   toHex,
@@ -29,18 +32,29 @@ import {
 import { createMemoryStore } from '@myst/store'
 import type { ConsumerDriver } from '@myst/vpn'
 import { expect, test } from 'vitest'
+import type { ConnectionView } from '../node-core.ts'
 import { createProvider } from '../provider/provider.ts'
 import type { ProviderSession } from '../provider/provider-session.ts'
-import { type Connection, createConnection } from './connection.ts'
-import type { Debtor } from './money-left.ts'
+import { type Consumer, createConsumer } from './consumer.ts'
 
-const alice = deriveKeys(crypto, new Uint8Array(32).fill(0xa1))
+const [alice, bob, dan] = [0xa1, 0xb0, 0xd0].map((byte) => deriveKeys(crypto, new Uint8Array(32).fill(byte))) as [
+  NodeKeys,
+  NodeKeys,
+  NodeKeys,
+]
 const carolKey = new Uint8Array(32).fill(0xca)
 const at = (byte: number) => toHex(new Uint8Array(20).fill(byte)) as Address
 const carol = { address: at(0xcc), operator: crypto.addressOf(carolKey), url: '' }
 const lock = toHex(new Uint8Array(32).fill(7)) as Hex & SignedPromise['promise']['hashlock']
 const price = { perHour: 3_600_000n, perGib: 0n }
 const firstInvoiceAmount = 10n
+const policy = paymentPolicy(1n, {
+  firstInvoiceAmount,
+  minDelta: 1n,
+  minInvoiceMs: 3000,
+  dueAmount: 10n ** 9n,
+  pace: { minInvoiceMs: 0, maxInvoiceMs: 300_000, maxInvoiceAmount: 100n },
+})
 const profile = {
   networkId: 'devnet',
   chainId: 31337n,
@@ -53,17 +67,18 @@ const profile = {
 const channel = channelAddress(crypto, profile.contracts, alice.identity, carol.address)
 const silent = { sentBytes: 0n, receivedBytes: 0n }
 
-const driver: ConsumerDriver = {
-  serviceType: 'proxy',
+const driverOf = (serviceType: string): ConsumerDriver => ({
+  serviceType,
   prepare: async () => ({
     parameters: new Uint8Array(),
     open: async () => ({ description: 'nothing', stats: async () => silent, async close() {} }),
     async close() {},
   }),
-}
+})
 
 interface World {
-  readonly connections: readonly Connection[]
+  readonly consumer: Consumer
+  connect(provider: NodeKeys, serviceType: string): Promise<ConnectionView>
   /** Of each provider, what it invoiced in all and what was paid, when its sessions are over. */
   accounts(): readonly { invoiced: bigint; paid: bigint }[]
   /** Promised, and the most that ever was. */
@@ -71,10 +86,13 @@ interface World {
   close(): Promise<void>
 }
 
-async function open(
-  providers: number,
-  shared: { readonly capacity?: bigint; readonly limits?: SpendingLimits },
-): Promise<World> {
+interface Shared {
+  readonly capacity?: bigint
+  readonly limits?: SpendingLimits
+}
+
+/** @param clock Alice's. */
+async function open(shared: Shared, clock: Clock = systemClock): Promise<World> {
   const { capacity = 10n ** 9n, limits = {} } = shared
   const network = createMemoryNetwork()
   const book = openPayerBook(
@@ -84,7 +102,6 @@ async function open(
     { chainId: profile.chainId, channel },
     { limits, nowMs: () => Date.parse('2026-11-21T12:00:00Z') },
   )
-  const debtors = new Set<Debtor>()
   const sessions: ProviderSession[] = []
   const closing: (() => Promise<void>)[] = []
 
@@ -116,93 +133,74 @@ async function open(
         onSession: (_link, session) => sessions.push(session),
         log: () => {},
       },
-      {
-        keys,
-        profile,
-        policy: paymentPolicy(1n, { firstInvoiceAmount, minDelta: 1n, minInvoiceMs: 3000, dueAmount: 10n ** 9n }),
-      },
+      { keys, profile, policy },
     )
     node.onLink((link) => provider.welcome(link))
     await node.listen()
     closing.push(() => provider.close())
     return {
       provider: keys.identity,
-      serviceType: 'proxy',
       serviceVersion: 1,
       transportKey: node.publicKey,
       price,
       seq: 1n,
       location: { country: 'NL' },
+      accountants: [carol.address],
     } as unknown as Proposal
   }
 
-  async function connect(proposal: Proposal): Promise<Connection> {
-    const connection = createConnection(
-      {
-        crypto,
-        clock: systemClock,
-        linkNode: network.node(),
-        driver,
-        book,
-        funds: { read: async () => ({ capacity }) } as never,
-        debtors,
-        capacityStatement: async () => {
-          const domain = { chainId: profile.chainId, verifyingContract: carol.address }
-          const issuedAtMs = BigInt(Date.now())
-          const own = { channel, consumer: alice.identity, capacity, promised: book.amount }
-          return signContent(
-            crypto,
-            domain,
-            capacityStatementContent,
-            { ...own, exitPending: false, issuedAtMs },
-            carolKey,
-          )
-        },
-        findPath: async () => undefined,
-        newestProposal: async () => undefined,
-        onChange: () => {},
-        log: () => {},
-      },
-      {
-        id: proposal.provider,
-        keys: alice,
-        profile,
-        proposal,
-        accountant: carol.address,
-        channel,
-        pace: { minInvoiceMs: 0, maxInvoiceMs: 300_000, maxInvoiceAmount: 100n },
-      },
-    )
-    await connection.open()
-    return connection
+  const offers = await Promise.all([bob, dan].map(offer))
+
+  async function capacityStatement(): Promise<SignedContent> {
+    const domain = { chainId: profile.chainId, verifyingContract: carol.address }
+    const own = { channel, consumer: alice.identity, capacity, promised: book.amount }
+    const statement = { ...own, exitPending: false, issuedAtMs: BigInt(Date.now()) }
+    return signContent(crypto, domain, capacityStatementContent, statement, carolKey)
   }
 
-  const connections: Connection[] = []
-  for (let index = 0; index < providers; index++) {
-    connections.push(await connect(await offer(deriveKeys(crypto, new Uint8Array(32).fill(0xb0 + index)))))
-  }
+  const consumer = createConsumer(
+    {
+      crypto,
+      clock,
+      linkNode: network.node(),
+      // Everybody offers what is asked for.
+      discovery: {
+        list: async ({ serviceType }: { readonly serviceType: string }) => ({
+          proposals: offers.map((proposal) => ({ proposal: { ...proposal, serviceType } })),
+        }),
+      } as never,
+      drivers: ['proxy', 'wireguard'].map(driverOf),
+      accountant: { capacityStatement, consumerStanding: async () => ({}) } as never,
+      book,
+      funds: { read: async () => ({ capacity }) } as never,
+      onChange: () => {},
+      log: () => {},
+    },
+    { keys: alice, profile, policy, spending: limits, accountant: carol.address, channel },
+  )
   return {
-    connections,
+    consumer,
+    connect: ({ identity }, serviceType) => consumer.connect({ provider: identity, serviceType }),
     accounts: () => sessions.map(({ view: { invoiced, paid } }) => ({ invoiced, paid })),
     promised: () => book.amount,
     async close() {
-      await Promise.all(connections.map((connection) => connection.disconnect()))
+      await consumer.disconnectAll()
       for (const close of closing) await close()
     },
   }
 }
 
-const sessions = 2
 test.each([
   { limit: 'channel', shared: { capacity: 30_000n }, reason: 'money-spent' },
   { limit: 'day', shared: { limits: { perDay: 30_000n } }, reason: 'day-limit-reached' },
 ])(
   'two sessions that share a $limit end by themselves while both can be paid',
   async ({ shared, reason }) => {
-    const world = await open(sessions, shared)
-    const over = () => world.connections.filter(({ view }) => view.state === 'failed').length
-    await expect.poll(over, { timeout: 40_000 }).toBe(sessions)
-    for (const { view } of world.connections) expect(view.reason).toBe(reason)
+    const world = await open(shared)
+    for (const provider of [bob, dan]) await world.connect(provider, 'proxy')
+    const over = () => world.consumer.views.filter(({ state }) => state === 'failed').length
+    await expect.poll(over, { timeout: 40_000 }).toBe(2)
+    for (const view of world.consumer.views) expect(view.reason).toBe(reason)
     for (const { invoiced, paid } of world.accounts()) {
       expect(paid).toBeGreaterThan(0n)
       expect(Number(invoiced - paid)).toBeLessThanOrEqual(Number(firstInvoiceAmount) + 0.02 * Number(invoiced))
@@ -215,3 +213,22 @@ test.each([
   },
   60_000,
 )
+
+const most = 30_000n
+test.each([
+  { limit: 'channel', shared: { capacity: most }, provider: dan, code: 'balance-too-low' },
+  { limit: 'day', shared: { limits: { perDay: most } }, provider: dan, code: 'day-limit-reached' },
+  { limit: 'provider’s day', shared: { limits: { perProviderDay: most } }, provider: bob, code: 'day-limit-reached' },
+])('no session begins when what another owes leaves too little of the $limit', async ({ shared, provider, code }) => {
+  let elapsedMs = 0
+  const world = await open(shared, { nowMs: Date.now, elapsedMs: () => elapsedMs })
+  const { id: live } = await world.connect(bob, 'proxy')
+  elapsedMs = Number(most)
+  await expect(world.connect(provider, 'wireguard')).rejects.toMatchObject({ code })
+  expect(world.consumer.views.map((view) => view.id)).toEqual([live])
+  // It was no promise that used it up: once the other is gone, there is enough.
+  expect(world.promised()).toBeLessThan(most / 10n)
+  await world.consumer.disconnect(live)
+  await world.connect(provider, 'wireguard')
+  await world.close()
+})

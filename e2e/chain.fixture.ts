@@ -36,8 +36,8 @@ export interface TestChain {
   readonly accountantUrl: string
   /** In this process, with the operator's key; it collects only what a test asks for. */
   startAccountant(change?: Partial<AccountantOptions>): Promise<Accountant>
-  /** For the accountant as a program: `accountant.json`, with its key and its profile. @returns its path. */
-  writeConfig(): Promise<string>
+  /** For the accountant as a program: its configuration with `changes`, its key and its profile. @returns its path. */
+  writeConfig(changes?: object, name?: string): Promise<string>
   close(): Promise<void>
 }
 
@@ -88,18 +88,18 @@ export async function openTestChain(crypto: Crypto, host: string): Promise<TestC
         log: () => {},
         ...change,
       }),
-    async writeConfig() {
-      const at = (name: string) => join(dir, name)
-      await writeKeyFile(at('pass'), 'correct horse battery\n')
+    async writeConfig(changes = {}, name = 'accountant.json') {
+      const at = (file: string) => join(dir, file)
+      await writeKeyFile(at('operator.pass'), 'correct horse battery\n')
       await writeKeyFile(
         at('operator.json'),
         await encryptKey(crypto, richKeys.operator, 'correct horse battery', 2 ** 10),
       )
       await writeFile(at('network.json'), formatNetworkProfile(profile))
-      const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('pass') }
-      const config = { ...files, dataDir: at('data'), host, port: 4060, collectEveryMs: 3_600_000 }
-      await writeFile(at('accountant.json'), JSON.stringify(config))
-      return at('accountant.json')
+      const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('operator.pass') }
+      const config = { ...files, dataDir: at('data'), host, port: 4060, collectEveryMs: 3_600_000, ...changes }
+      await writeFile(at(name), JSON.stringify(config))
+      return at(name)
     },
     async close() {
       await endProcess(chain.child)

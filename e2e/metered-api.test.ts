@@ -116,9 +116,9 @@ test('the example: every request is paid, to the wei, also after the seller lost
   const at = `${host}:8402`
   const sold: string[] = []
   for (const [round, times] of [20, 5].entries()) {
-    const seller = programs.start(examplePath, ['sell', 'profile.json', 'bob.key', at])
+    const seller = programs.start(examplePath, ['sell', 'network.json', 'bob.key', at])
     await expect.poll(seller.said, { timeout: 20_000 }).toContain('sells at')
-    const buyer = await programs.start(examplePath, ['buy', 'profile.json', 'alice.key', at, String(times)]).ended
+    const buyer = await programs.start(examplePath, ['buy', 'network.json', 'alice.key', at, String(times)]).ended
     expect(buyer.stderr).toBe('')
     expect(buyer.stdout).toContain(`pays from ${pair.channel}\n`)
     expect(buyer.stdout).toContain(`${times} is an interesting number\n`)

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +22,6 @@ import {
   type ExitRequest,
   encodeMessage,
   exitRequestStruct,
-  formatNetworkProfile,
   hashlockOf,
   hashPromise,
   hashTypedData,
@@ -40,7 +38,6 @@ import {
   toHex,
   zeroAddress,
 } from '@myst/protocol'
-import { encryptKey, writeKeyFile } from '@myst/store'
 import { createWalletClient, http } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { expect } from 'vitest'
@@ -73,29 +70,19 @@ export async function openMoneyWorld(crypto: Crypto, host: string) {
   const domain = { chainId: client.chainId, verifyingContract: accountant }
   const programs = createPrograms(() => world.dir)
   const url = (at = port) => `http://${host}:${at}`
-  await writeKeyFile(join(world.dir, 'pass'), 'correct horse battery')
-  await writeKeyFile(
-    join(world.dir, 'operator.json'),
-    await encryptKey(crypto, richKeys.operator, 'correct horse battery'),
-  )
-  await writeFile(join(world.dir, 'profile.json'), formatNetworkProfile(world.profile))
   let people = 1
   let nonce = 1n
 
   /** Of a process on `at`; its data are kept between starts. */
   async function start(more: object = {}, at = port): Promise<Started> {
-    const path = join(world.dir, `${at}.json`)
-    const dataDir = join(world.dir, `data-${at}`)
-    await mkdir(dataDir, { recursive: true })
-    const files = { profile: 'profile.json', keyFile: 'operator.json', passphraseFile: 'pass' }
     const often = { collectEveryMs: 200, watchEveryMs: 200, collectFrom: '1', openCost: '0', fundsReserve: '0' }
-    await writeFile(path, JSON.stringify({ ...files, dataDir, host, port: at, ...often, ...more }))
-    return programs.start(programPath, [path])
+    const config = { dataDir: join(world.dir, `data-${at}`), port: at, ...often, ...more }
+    return programs.start(programPath, [await world.writeConfig(config, `${at}.json`)])
   }
 
   async function startUp(more: object = {}, at = port): Promise<Started> {
     const started = await start(more, at)
-    // A key takes a second to decrypt, longer where others work too.
+    // It takes seconds, longer where others work too.
     for (let looks = 0; looks < 800 && started.child.exitCode === null; looks++) {
       if (started.said().includes('"ready":true')) return started
       await wait(50)

@@ -7,9 +7,7 @@ import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writ
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadNativeCrypto } from '@myst/crypto-native'
-import { richKeys } from '@myst/devnet'
-import { formatNetworkProfile, myst } from '@myst/protocol'
-import { encryptKey } from '@myst/store'
+import { myst } from '@myst/protocol'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '@myst/testkit'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -38,11 +36,7 @@ describe.skipIf(why !== undefined)(`into PostgreSQL${why === undefined ? '' : `:
     admin = postgres(server.url, { max: 2, onnotice: () => {} })
     await admin`CREATE DATABASE accountant`
     await admin`CREATE DATABASE other`
-    writeFileSync(at('pass'), 'correct horse battery\n', { mode: 0o600 })
-    const key = await encryptKey(crypto, richKeys.operator, 'correct horse battery', 2 ** 10)
-    writeFileSync(at('operator.json'), key, { mode: 0o600 })
-    writeFileSync(at('network.json'), formatNetworkProfile(world.profile))
-    writeFileSync(at('accountant.json'), JSON.stringify(fileConfig()))
+    await world.writeConfig()
     pair = await createPair(crypto, world, 1, 10n * myst)
   }, 120_000)
   afterEach(() => programs.killAll())
@@ -52,14 +46,6 @@ describe.skipIf(why !== undefined)(`into PostgreSQL${why === undefined ? '' : `:
     await world?.close()
   })
 
-  const fileConfig = () => ({
-    profile: at('network.json'),
-    keyFile: at('operator.json'),
-    passphraseFile: at('pass'),
-    dataDir: at('data'),
-    host,
-    port: 4060,
-  })
   const config = () => JSON.parse(readFileSync(at('accountant.json'), 'utf8')) as { ledger?: string }
   const databaseUrl = (name: string) => Object.assign(new URL(server.url), { pathname: `/${name}` }).href
   const start = () => programs.start(programPath, [at('accountant.json')])
@@ -86,9 +72,9 @@ describe.skipIf(why !== undefined)(`into PostgreSQL${why === undefined ? '' : `:
     return row?.rows as number
   }
   /** As a kill leaves it between the copy and the new name of the file. */
-  function takeBack(): void {
+  async function takeBack(): Promise<void> {
     renameSync(at('data/ledger.db.moved'), at('data/ledger.db'))
-    writeFileSync(at('accountant.json'), JSON.stringify(fileConfig()))
+    await world.writeConfig()
   }
 
   test('refused while it runs, into what is no database, and where a byte of the file is damaged: nothing is changed', async () => {
@@ -154,9 +140,9 @@ describe.skipIf(why !== undefined)(`into PostgreSQL${why === undefined ? '' : `:
     expect([existsSync(at('data/ledger.db')), existsSync(at('data/ledger.db.moved'))]).toEqual([false, true])
 
     // The copy was made, and the move ended before the file had its new name; then before the configuration was written.
-    takeBack()
+    await takeBack()
     expect(await refusal(move(databaseUrl('accountant')))).toBe(undefined)
-    writeFileSync(at('accountant.json'), JSON.stringify(fileConfig()))
+    await world.writeConfig()
     const early = await start().ended
     expect([early.exitCode, early.stderr]).toEqual([1, expect.stringContaining('ledger-moved')])
     expect(existsSync(at('data/ledger.db'))).toBe(false)
@@ -172,7 +158,7 @@ describe.skipIf(why !== undefined)(`into PostgreSQL${why === undefined ? '' : `:
     await stop(up)
 
     // Now the database is ahead: the old file is no ledger any more, and does not go over it.
-    takeBack()
+    await takeBack()
     expect(await refusal(move(databaseUrl('accountant')))).toBe('store-not-empty')
     expect(config().ledger).toBe(undefined)
     rmSync(at('data'), { recursive: true })

@@ -3,7 +3,7 @@
  * real exchange desks. What was answered since comes back from the providers, and on chain everything adds up to the wei.
  */
 
-import { closeSync, copyFileSync, existsSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -18,17 +18,8 @@ import { createSender } from '@myst/chain'
 import { accountantAbi, testMystTokenAbi } from '@myst/contracts'
 import { loadNativeCrypto } from '@myst/crypto-native'
 import { richKeys } from '@myst/devnet'
-import {
-  type Address,
-  channelAddress,
-  formatNetworkProfile,
-  hashPromise,
-  myst,
-  noTicks,
-  type SignedPromise,
-  toHex,
-} from '@myst/protocol'
-import { createMemoryStore, encryptKey, type RecordStore } from '@myst/store'
+import { type Address, channelAddress, hashPromise, myst, noTicks, type SignedPromise, toHex } from '@myst/protocol'
+import { createMemoryStore, type RecordStore } from '@myst/store'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestChain, type TestChain } from './chain.fixture.ts'
 import { createPrograms, type Started } from './program.fixture.ts'
@@ -51,15 +42,10 @@ let running: Started
 
 beforeAll(async () => {
   world = await openTestChain(crypto, host)
-  writeFileSync(at('operator.pass'), 'correct horse battery\n', { mode: 0o600 })
-  writeFileSync(at('operator.json'), await encryptKey(crypto, richKeys.operator, 'correct horse battery'), {
-    mode: 0o600,
-  })
-  writeFileSync(at('network.json'), formatNetworkProfile(world.profile))
   for (const { channel } of [alice, dave]) await world.network.faucet(channel(), paidIn)
   // What stands behind settlements before consumers' money is collected.
   await world.network.faucet(world.network.accountant, 10n * myst)
-  configure({ recoveryMs: dayMs })
+  await configure(dayMs)
 }, 90_000)
 
 afterAll(async () => {
@@ -140,21 +126,8 @@ async function pay(from: Consumer, to: Provider, id: number, step: bigint): Prom
   await to.desk.flush()
 }
 
-function configure(changes: object): void {
-  const config = {
-    profile: at('network.json'),
-    keyFile: at('operator.json'),
-    passphraseFile: at('operator.pass'),
-    dataDir: at('data'),
-    host,
-    port: 4060,
-    collectEveryMs: 500,
-    collectFrom: '1',
-    mystPerNative: '1',
-    ...changes,
-  }
-  writeFileSync(at('accountant.json'), JSON.stringify(config))
-}
+const configure = (recoveryMs: number) =>
+  world.writeConfig({ collectEveryMs: 500, collectFrom: '1', mystPerNative: '1', recoveryMs })
 
 async function startAccountant(...args: string[]): Promise<Started> {
   const started = programs.start(programPath, [at('accountant.json'), ...args])
@@ -243,7 +216,7 @@ test('F6, 77: what was answered since a backup is there again after its restore,
 
   // A day later; here the operator says that nobody else will come.
   expect(await killAccountant()).toContain('ledger-behind reason=backup recovery=true')
-  configure({ recoveryMs: 0 })
+  await configure(0)
   running = await startAccountant()
   await expect.poll(async () => (await status()).recovering, { timeout: 10_000 }).toBe(false)
   for (const to of [bob, carol]) await pay(alice, to, 4, 1_000_000_000_000_031n)
@@ -277,7 +250,7 @@ test('a copy that does not say that it is old is found out: by the chain, or by 
   await pay(alice, bob, 4, 2_000_000_000_000_037n)
   const { credited } = bob.desk.standing
   await killAccountant()
-  configure({ recoveryMs: dayMs })
+  await configure(dayMs)
 
   // Nobody has settled since: the accountant can't know, until Bob shows what it promised.
   plainCopy('settled.db')

@@ -3,7 +3,7 @@
  */
 
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { copyFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +17,7 @@ import { openFaultyRpc } from './transactor.fixture.ts'
 const crypto = await loadNativeCrypto()
 const signerPath = fileURLToPath(new URL('../packages/accountant/src/signer/signer-main.ts', import.meta.url))
 const page = readFileSync(new URL('../docs/operating/accountant.md', import.meta.url), 'utf8')
-const firstOptions = ['--keystore', 'operator.json', '--passphrase-file', 'pass', '--socket', 'signer.sock']
+const firstOptions = ['--keystore', 'operator.json', '--passphrase-file', 'operator.pass', '--socket', 'signer.sock']
 const soon = { timeout: 20_000, interval: 100 }
 let here: MoneyWorld
 let signer: Started
@@ -51,20 +51,18 @@ beforeAll(async () => {
   const { profile } = here.world
   second = await openFaultyRpc('127.0.63.5', 8546, profile.rpcUrls[0] ?? '')
   const rpcUrls = [...profile.rpcUrls, second.rpc.url]
-  await writeFile(join(here.world.dir, 'profile.json'), formatNetworkProfile({ ...profile, rpcUrls }))
-  for (const [from, to] of [
-    ['pass', 'operator.pass'],
-    ['profile.json', 'oxford.network.json'],
-  ] as const) {
-    await copyFile(join(here.world.dir, from), join(here.world.dir, to))
-  }
+  const network = join(here.world.dir, 'oxford.network.json')
+  await writeFile(network, formatNetworkProfile({ ...profile, rpcUrls }))
+  // The commands read the operator's key.
+  await here.world.writeConfig()
   const [alone, withSigner] = await runShown(page, here.programs, 0).then((commands) => commands.slice(-2))
   const command = await untilUp(here.programs.startMyst(alone ?? []))
   const accountant = await untilUp(here.programs.startMyst([...(withSigner ?? []), '--listen', '127.0.63.4:4061']))
   expect(await endOf(accountant)).toBe(0)
   expect(await endOf(command)).toBe(0)
   signer = await startSigner()
-  carol = await here.startUp({ keyFile: undefined, passphraseFile: undefined, signer: { socket: socket() } })
+  const keyless = { keyFile: undefined, passphraseFile: undefined, signer: { socket: socket() } }
+  carol = await here.startUp({ ...keyless, profile: network })
   bob = await here.newPair(50n * myst)
 }, 120_000)
 afterAll(async () => {

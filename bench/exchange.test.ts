@@ -33,6 +33,7 @@ test('its figures agree with each other', { timeout }, async () => {
   expect(report.recovered).toBe(640)
   expect(report.promises).toBe(634)
   expect(report.asked).toBe(20)
+  expect(report.atKill.answered + report.atKill.unanswered).toBe(20)
   expect(report.lostAfterKill).toBe(0)
   expect(report.p99Ms).toBeGreaterThanOrEqual(report.p50Ms)
   expect(report.promisesPerSecond / report.batchesPerSecond).toBeCloseTo(16, -1)

@@ -63,8 +63,11 @@ export type Task =
   | { readonly kind: 'open'; readonly share: Share; readonly where: Where }
   /** Signs that many batches, each of the provider whose turn it is. */
   | { readonly kind: 'sign'; readonly batches: number; readonly items: number }
-  /** Sends what was signed. A connection that breaks ends it: what is unanswered stays so. */
-  | { readonly kind: 'send'; readonly inFlight: number }
+  /**
+   * Sends what was signed. A connection that breaks ends it: what is unanswered stays so. With `mayBreak` it may break while it
+   * opens.
+   */
+  | { readonly kind: 'send'; readonly inFlight: number; readonly mayBreak?: boolean }
   /** Asks once more for the answer of each provider's newest batch, byte for byte. */
   | { readonly kind: 'ask-again' }
   /** Sends what was answered before, again and again, as fast as it is taken, for so long. */
@@ -226,9 +229,12 @@ async function connect(): Promise<WebSocket> {
 }
 
 /** Sends all, `inFlight` at a time, each provider's next batch only after its last one. Ends early where the connection does. */
-async function exchange(batches: readonly Prepared[], inFlight: number, onReply: (sent: Prepared) => void) {
-  const socket = await connect().catch(() => undefined)
-  if (socket === undefined) return
+async function exchange(
+  socket: WebSocket,
+  batches: readonly Prepared[],
+  inFlight: number,
+  onReply: (sent: Prepared) => void,
+) {
   const waiting = new Map<number, Prepared>()
   let next = 0
   await new Promise<void>((resolve) => {
@@ -266,13 +272,17 @@ function idOf(data: Uint8Array): number {
   return reply.ok ? Number(reply.value.id) : -1
 }
 
-async function send(inFlight: number): Promise<Sent> {
+async function send(inFlight: number, mayBreak = false): Promise<Sent> {
   const batches = prepared
   prepared = []
   const latenciesMs: number[] = []
   const cpu = process.cpuUsage()
   const startedAtMs = Date.now()
-  await exchange(batches, inFlight, (batch) => latenciesMs.push(performance.now() - batch.sentAtMs))
+  const socket = await connect().catch((cause) => {
+    if (!mayBreak) throw cause
+  })
+  const note = (batch: Prepared) => latenciesMs.push(performance.now() - batch.sentAtMs)
+  if (socket !== undefined) await exchange(socket, batches, inFlight, note)
   const endedAtMs = Date.now()
   const { user, system } = process.cpuUsage(cpu)
   const answered = batches.filter(({ reply }) => reply !== undefined)
@@ -330,7 +340,7 @@ async function askAgain(): Promise<Done> {
   const again = providers.flatMap(({ open, answered }) => open ?? answered ?? [])
   const before = new Map(again.map((batch) => [batch, batch.reply]))
   for (const batch of again) batch.reply = undefined
-  await exchange(again, 64, () => {})
+  await exchange(await connect(), again, 64, () => {})
   const lost = again.flatMap((batch) => {
     const first = before.get(batch)
     if (batch.reply === undefined) return 'no answer'
@@ -372,7 +382,7 @@ async function run(task: Task): Promise<Done> {
       prepared = Array.from({ length: task.batches }, () => signBatch(task.items))
       return { signed: prepared.length }
     case 'send':
-      return { sent: await send(task.inFlight) }
+      return { sent: await send(task.inFlight, task.mayBreak) }
     case 'ask-again':
       return askAgain()
     case 'flood':

@@ -48,6 +48,8 @@ export interface ExchangeFigures {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly asked: number
+  /** Batches of the load that the kill fell into. */
+  readonly atKill: { readonly answered: number; readonly unanswered: number }
   /** After the kill, until it answers. */
   readonly restartSeconds: number
   readonly lostAfterKill: number
@@ -177,12 +179,17 @@ export async function measureExchange(
 
   say('kill -9 under load, and every answered batch asked for again …')
   await sign(size.providers, size.items)
-  const sending = send(generators, inFlightOf(size.items))
+  const sending = send(generators, { inFlight: inFlightOf(size.items), mayBreak: true })
   // In the middle: about half of the providers are answered by then.
   const halfMs = (500 * size.providers * size.items) / median(stretches.map(rate))
   await Promise.race([new Promise((resolve) => setTimeout(resolve, halfMs)), sending])
   await accountant.kill()
-  await sending
+  const broken = await sending
+  const atKill = {
+    answered: sum(broken.map(({ answered }) => answered)),
+    unanswered: sum(broken.map(({ unanswered }) => unanswered)),
+  }
+  say(`${atKill.answered} batches were answered before it, ${atKill.unanswered} were not`)
   const startedAtMs = performance.now()
   accountant = await world.startAccountant()
   const restartSeconds = (performance.now() - startedAtMs) / 1000
@@ -211,6 +218,7 @@ export async function measureExchange(
     ...percentiles(stretches.flatMap(({ latenciesMs }) => latenciesMs)),
     asked: sum(asked.map((one) => one.asked)),
     restartSeconds: Math.round(10 * restartSeconds) / 10,
+    atKill,
     lostAfterKill: sum(asked.map(({ lost }) => lost)),
     cores,
     recoverPerSecondPerCore: rounded(recoverPerSecondPerCore),
@@ -251,10 +259,13 @@ const inFlightOf = (items: number): number =>
   Math.min(256, Math.max(2 * availableParallelism(), Math.round(384 / items)))
 
 /** What was signed; where the connection breaks, as far as that. @throws where an answer is wrong. */
-async function send(generators: readonly Generator[], inFlight: number): Promise<readonly Sent[]> {
+async function send(
+  generators: readonly Generator[],
+  { inFlight, mayBreak = false }: { readonly inFlight: number; readonly mayBreak?: boolean },
+): Promise<readonly Sent[]> {
   const ownInFlight = Math.ceil(inFlight / generators.length)
   const sent = await each(generators, async (generator) => {
-    return (await generator.ask<{ sent: Sent }>({ kind: 'send', inFlight: ownInFlight })).sent
+    return (await generator.ask<{ sent: Sent }>({ kind: 'send', inFlight: ownInFlight, mayBreak })).sent
   })
   const firstWrong = sent.find(({ wrong }) => wrong > 0)?.firstWrong
   if (firstWrong !== undefined) throw new Error(`an answer is wrong: ${firstWrong}`)
@@ -263,7 +274,7 @@ async function send(generators: readonly Generator[], inFlight: number): Promise
 
 /** @throws also where an answer is missing. */
 async function stretch(generators: readonly Generator[], inFlight: number): Promise<Stretch> {
-  const sent = await send(generators, inFlight)
+  const sent = await send(generators, { inFlight })
   const unanswered = sum(sent.map((one) => one.unanswered))
   if (unanswered > 0) throw new Error(`${unanswered} batches have no answer`)
   return {

@@ -30,7 +30,7 @@ export interface Disk {
   strike: { readonly takesEffect: boolean; readonly strikes: () => void } | undefined
 }
 
-/** Stories go back twelve commits at most. */
+/** Stories go back twenty commits at most. */
 export const maxBackups = 64
 
 /** @param backups 0: none is ever restored, so none is kept. */

@@ -13,8 +13,8 @@ import type { World } from './world.ts'
 import { channelOf } from './world.ts'
 
 /**
- * One row for each line of `payments.md` §11 that a run can reach; base units. Of a provider that was set back to an old
- * backup: of one of its states, on average.
+ * One row for each line of `payments.md` §11 that a run can reach; base units. Where a provider was set back to an old
+ * backup, `providerNeverPaying` and `providerToAccountant` are of one of its states, on average.
  */
 export interface Losses {
   readonly consumerPerSession: bigint
@@ -100,7 +100,7 @@ function providerLosses(world: World, { accountant, providers, consumers }: Cast
     // An old backup has forgotten whom it granted credit to, and what it had not exchanged: another day's bucket, another
     // exposure. So its loss is shared out over its states.
     const states = BigInt(1 + oracle.restoresOf(provider.identity))
-    const inOneState = (loss: bigint) => ceilDivide(maxOf(0n, loss), states)
+    const inOneState = (loss: bigint) => ceilDivide(loss, states)
     let neverPaid = 0n
     let promised = 0n
     for (const consumer of consumers) {
@@ -118,11 +118,13 @@ function providerLosses(world: World, { accountant, providers, consumers }: Cast
       providerPerConsumer = maxOf(providerPerConsumer, served - paid)
       if (paid === 0n) neverPaid += served
     }
+    world.log(`${provider.name} was not paid ${neverPaid} by who never paid`)
     providerNeverPaying = maxOf(providerNeverPaying, inOneState(neverPaid))
     if (accountant.honest) continue
     const settled = chain.head.state.settled.get(provider.identity) ?? 0n
     const net = promised - (promised * 3000n) / 10_000n
-    providerToAccountant = maxOf(providerToAccountant, inOneState(net - settled))
+    world.log(`${provider.name} has settled ${settled} of ${net}`)
+    providerToAccountant = maxOf(providerToAccountant, inOneState(maxOf(0n, net - settled)))
   }
   return { providerPerConsumer, providerNeverPaying, providerToAccountant }
 }

@@ -396,9 +396,15 @@ async function part(world: World, story: Story, { accountant, providers, consume
     void chain.send(nature, calls.settleProvider(provider.identity, newest.promise.amount))
   }
   await spent(5_000)
-  if (accountant.process.alive) time.after(0, accountant.process, () => void accountant.collectAll())
-  // A transaction settles a hundred channels, and the next is sent when it is mined.
-  await spent(8_000 + 2_000 * Math.floor(consumers.length / 100))
+  let collecting = accountant.process.alive
+  const collect = async () => {
+    await accountant.collectAll()
+    collecting = false
+  }
+  time.after(0, accountant.process, () => void collect())
+  await spent(8_000)
+  // A transaction settles some of the channels, and the next is sent when it is mined.
+  for (let blocks = 0; collecting && blocks < consumers.length; blocks++) await spent(2_000)
 }
 
 function isSettleable(

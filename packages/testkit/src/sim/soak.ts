@@ -45,8 +45,9 @@ const leastLooks = 6
 const sessionMib = 6 / 1024
 /** A batch stays on both sides' disks, which are this memory: some 3 KiB. */
 const batchMib = 4 / 1024
-/** Compiled code, and pools that breathe: some of them with each session that is open, in tables that double. */
+/** Compiled code, and pools that breathe. */
 const noiseMib = 0.75
+/** Tables that double, and what consumers leave with providers they had not met before: 1 MiB for 500 in a soak of two hours. */
 const openSessionMib = 2 / 1024
 
 export async function soak({ sessions, hours, seed, threads, say, mistake }: SoakOptions): Promise<SoakReport> {

@@ -66,6 +66,12 @@ export async function openTestChain(crypto: Crypto, host: string): Promise<TestC
     exit: { publicRanges: [], publicEndpoints: [] },
     priceScale: 1n,
   }
+  const at = (file: string) => join(dir, file)
+  const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('operator.pass') }
+  const passphrase = 'correct horse battery'
+  await writeFile(files.profile, formatNetworkProfile(profile))
+  await writeKeyFile(files.passphraseFile, `${passphrase}\n`)
+  await writeKeyFile(files.keyFile, await encryptKey(crypto, richKeys.operator, passphrase, 2 ** 10))
   return {
     dir,
     chain,
@@ -89,14 +95,6 @@ export async function openTestChain(crypto: Crypto, host: string): Promise<TestC
         ...change,
       }),
     async writeConfig(changes = {}, name = 'accountant.json') {
-      const at = (file: string) => join(dir, file)
-      await writeKeyFile(at('operator.pass'), 'correct horse battery\n')
-      await writeKeyFile(
-        at('operator.json'),
-        await encryptKey(crypto, richKeys.operator, 'correct horse battery', 2 ** 10),
-      )
-      await writeFile(at('network.json'), formatNetworkProfile(profile))
-      const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('operator.pass') }
       const config = { ...files, dataDir: at('data'), host, port: 4060, collectEveryMs: 3_600_000, ...changes }
       await writeFile(at(name), JSON.stringify(config))
       return at(name)

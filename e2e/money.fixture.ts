@@ -82,7 +82,7 @@ export async function openMoneyWorld(crypto: Crypto, host: string) {
 
   async function startUp(more: object = {}, at = port): Promise<Started> {
     const started = await start(more, at)
-    // It takes seconds, longer where others work too.
+    // Forty seconds: beside other work a start takes long.
     for (let looks = 0; looks < 800 && started.child.exitCode === null; looks++) {
       if (started.said().includes('"ready":true')) return started
       await wait(50)

@@ -1,7 +1,7 @@
 /**
  * `docs/limits.md`: every named bound in the code, with its value and its reason, so that the page can't fall behind.
  *
- * A bound is a constant called `max…`, `least…`, or ending in `Ms`, `Bytes`; its reason is the comment above it.
+ * A bound is a constant called `max…`, or ending in `Ms`, `Bytes`; its reason is the comment above it.
  * `node tools/limits.ts` writes the page; `tools/limits.test.ts` holds it to the code.
  *
  * @module

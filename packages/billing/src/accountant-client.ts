@@ -71,7 +71,7 @@ export interface AccountantClient {
 /** Who has no answer by then asks again later; the same batch gets the same answer. */
 const timeoutMs = 10_000
 const payoutPath = '/v1/providers/me/payout'
-/** An answer has the bound of a batch, and comes with a signed promise. */
+/** An answer has the bound of a batch; its signature, and the frame around them. */
 const maxAnswerBytes = maxBatchBytes + 4096
 const noBody = new Uint8Array()
 

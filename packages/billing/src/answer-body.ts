@@ -10,7 +10,11 @@ export interface BodyBounds {
   readonly withinMs?: number
 }
 
-/** What is longer is read a little beyond `maxBytes`, so that it is seen; what comes later is cut off, and does not decode. */
+/**
+ * What is longer is read a little beyond `maxBytes`, so that whoever decodes it sees that; what comes later is missing.
+ *
+ * @throws what the connection breaks off with.
+ */
 export async function bodyOf({ body }: Response, { maxBytes, withinMs }: BodyBounds): Promise<Uint8Array<ArrayBuffer>> {
   const reader = body?.getReader()
   const parts: Uint8Array[] = []

@@ -109,7 +109,7 @@ export interface DeskOptions {
   readonly unprovedRefusals: bigint
 }
 
-/** Batches fall due after seconds; a quarter of one more is nothing to them. */
+/** What is urgent does not wait for it; other batches fall due after seconds, and a quarter of one is nothing to them. */
 const everyMs = 250
 /** With nothing more to exchange for this long, the last preimage is shown by itself: the end of business. */
 const idleRevealMs = 2_000

@@ -81,8 +81,6 @@ const maxTabsEach = 4
 const idleMs = 600_000
 /** So much longer may a tab idle; a look ends at the first one that is still in use. */
 const idleLookMs = 10_000
-/** A capacity statement has 1 KiB at most. */
-const maxStatementBytes = 2048
 
 /** @throws Fault `profile-no-accountant`; `accountant-unreachable` where the disk is empty and it can't be asked. */
 export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Shop> {
@@ -133,7 +131,7 @@ export async function openShop(deps: ShopDeps, options: ShopOptions): Promise<Sh
     )
     if (!signer.ok) return signer
     const consumer = signer.value
-    const signed = decodeMessage(signedContent(maxStatementBytes), asked.body)
+    const signed = decodeMessage(signedContent(capacityStatementContent.maxBytes), asked.body)
     if (!signed.ok) return refuse({ code: 'request-malformed' } as const)
     const statement = openContent(crypto, domain, capacityStatementContent, signed.value, desk.accountant.operator)
     if (!statement.ok) return refuse({ code: 'session-capacity-unproven' } as const)

@@ -12,7 +12,7 @@ export interface MemoryWatch {
   close(): void
 }
 
-/** A shorter peak goes unseen; each look reads a file of every process. */
+/** A shorter peak goes unseen; each look reads two files of every process. */
 const everyMs = 500
 
 export function watchMemory(pids: () => readonly number[]): MemoryWatch {

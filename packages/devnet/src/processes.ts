@@ -34,7 +34,7 @@ export type Stage = (typeof stages)[number]
 
 /** scrypt, WebAssembly and a DHT on two busy cores. */
 const startTimeoutMs = 30_000
-/** Who still pays or closes then is killed: nothing may be left behind. */
+/** Two seconds less than a program gives itself; who still pays or closes then is killed: nothing may be left behind. */
 const endTimeoutMs = 8_000
 
 export function createProcesses(logDir: string): Processes {

@@ -12,7 +12,7 @@ import { signedContent } from './signed-content.ts'
 
 /** A batch, its signature, and the frame around them. */
 export const maxStreamBytes = maxBatchBytes + 1024
-/** An answer is smaller than its batch, and comes with a signed promise. */
+/** An answer has the bound of a batch; its signature, and the frame around them. */
 export const maxStreamReplyBytes = maxBatchBytes + 4096
 
 export const streamRequestSchema = message({

@@ -56,7 +56,7 @@ const gasOf: Readonly<Record<TransactorCall, bigint>> = {
 }
 /** Gas may rise by this between quote and block. */
 const marginPercent = 125n
-/** Who asks gets half of it at least, a minute to sign and send; gas that rises above the margin meanwhile is the transactor's loss. */
+/** Who asks gets half of it at least, a minute to sign and send; with gas above the margin the request waits till then. */
 const validMs = 120_000
 
 const quoteTable = table('quotes', quoteSchema)

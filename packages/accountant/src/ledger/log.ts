@@ -34,7 +34,7 @@ import { bytesToDigest, digestToBytes } from './checksum.ts'
 export const maxGroupCommands = 256
 /** A group whose batches have so many bytes takes no further one. */
 export const maxGroupBytes = 4 << 20
-/** The largest is an adoption: a batch of 512 KiB, its answer of some 330 KB with all proofs, 50 KB of facts. */
+/** The largest is an adoption: a batch of 250 KB, its answer of some 330 KB with all proofs, 50 KB of facts. */
 const maxCommandBytes = 1 << 20
 /** The batches of a group and one more, with their facts, which are half as long as the promises that they are about. */
 const maxEntryBytes = 2 * maxGroupBytes

@@ -68,10 +68,14 @@ export async function openTestChain(crypto: Crypto, host: string): Promise<TestC
   }
   const at = (file: string) => join(dir, file)
   const files = { profile: at('network.json'), keyFile: at('operator.json'), passphraseFile: at('operator.pass') }
-  const passphrase = 'correct horse battery'
-  await writeFile(files.profile, formatNetworkProfile(profile))
-  await writeKeyFile(files.passphraseFile, `${passphrase}\n`)
-  await writeKeyFile(files.keyFile, await encryptKey(crypto, richKeys.operator, passphrase, 2 ** 10))
+  async function writeFiles(): Promise<void> {
+    const passphrase = 'correct horse battery'
+    await writeFile(files.profile, formatNetworkProfile(profile))
+    await writeKeyFile(files.passphraseFile, `${passphrase}\n`)
+    await writeKeyFile(files.keyFile, await encryptKey(crypto, richKeys.operator, passphrase, 2 ** 10))
+  }
+  /** Once: a second configuration must not change what a program of the first one is reading. */
+  let written: Promise<void> | undefined
   return {
     dir,
     chain,
@@ -95,6 +99,8 @@ export async function openTestChain(crypto: Crypto, host: string): Promise<TestC
         ...change,
       }),
     async writeConfig(changes = {}, name = 'accountant.json') {
+      written ??= writeFiles()
+      await written
       const config = { ...files, dataDir: at('data'), host, port: 4060, collectEveryMs: 3_600_000, ...changes }
       await writeFile(at(name), JSON.stringify(config))
       return at(name)
